@@ -1,0 +1,1 @@
+"""Pure functions from what was written to a number."""

@@ -1,0 +1,1 @@
+"""Tasks: policies with examples, gold answers and a scorer."""

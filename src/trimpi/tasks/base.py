@@ -1,0 +1,71 @@
+"""What a task is, and the check it passes before anyone trains on it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from trimpi.errors import DataError
+from trimpi.policies import Policy
+from trimpi.rewards.response import write_response
+from trimpi.types import Completion, Example, Score, Split
+
+
+class Task(ABC):
+    """Policies, the requests made under them, and how an answer is scored. Subclasses are plug-ins (tasks/registry.py)."""
+
+    @property
+    @abstractmethod
+    def policies(self) -> Mapping[str, Policy]:
+        """Every policy by its name."""
+
+    @abstractmethod
+    def examples(self, split: Split) -> Sequence[Example]:
+        """The requests of a split, in a fixed order; every policy is mixed in."""
+
+    @abstractmethod
+    def score(self, example: Example, completion: Completion) -> Score:
+        """How well a completion answers an example: value in [0, 1]. The accuracy reward and the metric."""
+
+    @abstractmethod
+    def override(self) -> Task:
+        """The same requests under updated policies of the same names, with gold answers to match (paper, Policy Override)."""
+
+    @abstractmethod
+    def wrong_answer(self, example: Example) -> str:
+        """An answer of the right form that is not the gold one; `validate` checks that it does not score."""
+
+    def policy_of(self, example: Example) -> Policy:
+        return self.policies[example.policy_name]
+
+    def validate(self) -> None:
+        """Every gold answer scores 1, a wrong one less, ids are unique, no request is in both splits.
+
+        Raises DataError naming the first offending example.
+        """
+        seen: dict[str, Split] = {}
+        splits: tuple[Split, ...] = ("train", "test")
+        for split in splits:
+            examples = self.examples(split)
+            if not examples:
+                raise DataError(f"the {split} split has no examples")
+            for example in examples:
+                if example.id in seen:
+                    raise DataError(f"example id {example.id!r} appears in {seen[example.id]} and again in {split}")
+                seen[example.id] = split
+                self._validate_example(example)
+
+    def _validate_example(self, example: Example) -> None:
+        if example.policy_name not in self.policies:
+            known = ", ".join(sorted(self.policies))
+            raise DataError(f"example {example.id!r} names the policy {example.policy_name!r}; there are {known}")
+        gold = self.score(example, _completion(write_response(example.cot or "", example.answer)))
+        if gold.value != 1.0:
+            raise DataError(f"example {example.id!r}: its gold answer {example.answer!r} scores {gold.value}, not 1: {gold.reason}")
+        wrong = self.wrong_answer(example)
+        if self.score(example, _completion(write_response("", wrong))).value >= 1.0:
+            raise DataError(f"example {example.id!r}: the wrong answer {wrong!r} scores as well as the gold {example.answer!r}")
+
+
+def _completion(text: str) -> Completion:
+    return Completion(text=text, token_ids=())
