@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from trimpi.errors import PolicyError
+from trimpi.policies import markdown
 from trimpi.types import ImagePart, Part
 
-IMAGE_REFERENCE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s]+)\)")
-TITLE = re.compile(r"^#[ \t]+(?P<title>.+?)[ \t]*$", re.MULTILINE)
 POLICY_FILE = "policy.md"
 
 
@@ -23,13 +21,15 @@ POLICY_FILE = "policy.md"
 class Policy:
     """A policy document. `sections` are text and images in reading order; texts are kept exactly as written.
 
-    Raises PolicyError when it says nothing: no text and no image.
+    Neighbouring texts are joined and empty ones dropped, so that one document has one form and one hash however it was
+    put together. Raises PolicyError when it says nothing: no text and no image.
     """
 
     name: str
     sections: tuple[Part, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sections", join_texts(self.sections))
         if not any(isinstance(section, ImagePart) or section.strip() for section in self.sections):
             raise PolicyError(f"policy {self.name!r} is empty: it needs at least one section of text or an image")
 
@@ -47,67 +47,97 @@ class Policy:
         """SHA-256 over the sections' texts and the images' bytes, in order; independent of where the files lie."""
         digest = hashlib.sha256(self.name.encode())
         for section in self.sections:
-            kind, data = ("image", section.path.read_bytes()) if isinstance(section, ImagePart) else ("text", section.encode())
+            if isinstance(section, ImagePart):
+                kind, data = "image", section.path.read_bytes()
+            else:
+                kind, data = "text", section.encode()
             digest.update(f"\0{kind}:{len(data)}\0".encode() + data)
         return digest.hexdigest()
 
 
 def load_policy(path: Path) -> Policy:
-    """Read `policy.md`, or the folder that holds it.
+    """Read `policy.md`, or the folder that holds it; `policies/markdown.py` says how it is written.
 
-    The name is the first level-one heading, else the folder's name. Raises PolicyError for a missing or empty document,
-    and for an image that is missing, unreadable, remote, or outside the policy's folder.
+    The name is the front matter's, else the first level-one heading, else the folder's name. Raises PolicyError for a
+    missing or empty document, and for an image that is missing, unreadable, remote, or outside the policy's folder.
     """
     file = path / POLICY_FILE if path.is_dir() else path
     if not file.is_file():
         raise PolicyError(f"no policy at {file}: give a Markdown file, or a folder that holds {POLICY_FILE}")
-    try:
-        markdown = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"policy {file} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8") from None
-    title = TITLE.search(markdown)
-    sections: list[Part] = []
-    position = 0
-    for match in IMAGE_REFERENCE.finditer(markdown):
-        sections += [markdown[position : match.start()], ImagePart(path=_policy_image(file, match["path"]))]
-        position = match.end()
-    sections.append(markdown[position:])
-    kept = tuple(section for section in sections if section != "")
-    if not any(isinstance(section, ImagePart) or section.strip() for section in kept):
+    document = markdown.read(_read_text(file))
+    sections = tuple(
+        ImagePart(path=_policy_image(file, piece.path)) if isinstance(piece, markdown.Reference) else piece
+        for piece in document.pieces
+    )
+    if not any(isinstance(section, ImagePart) or section.strip() for section in sections):
         raise PolicyError(f"policy {file} is empty: write at least one section")
-    return Policy(name=title["title"] if title else file.resolve().parent.name, sections=kept)
+    return Policy(name=document.name or file.resolve().parent.name, sections=sections)
 
 
 def save_policy(policy: Policy, folder: Path) -> Path:
-    """Write the policy as `folder/policy.md` with its images copied beside it; `load_policy` gives the same content back."""
+    """Write the policy as `folder/policy.md`, with its images beside it; `load_policy` gives the same content back."""
     folder.mkdir(parents=True, exist_ok=True)
-    markdown: list[str] = []
-    for section in policy.sections:
-        if isinstance(section, ImagePart):
-            name = f"image_{sum(piece.startswith('![') for piece in markdown) + 1}{section.path.suffix}"
-            if section.path.resolve() != (folder / name).resolve():
-                shutil.copyfile(section.path, folder / name)
-            markdown.append(f"![]({name})")
-        else:
-            markdown.append(section)
+    # Every image is read before any is written: the policy may have been loaded from this very folder.
+    images = {f"image_{number}{_suffix(path)}": path.read_bytes() for number, path in enumerate(policy.images, start=1)}
+    for name, data in images.items():
+        (folder / name).write_bytes(data)
+    names = iter(images)
+    pieces = [
+        markdown.Reference(path=next(names)) if isinstance(section, ImagePart) else section
+        for section in policy.sections
+    ]
     file = folder / POLICY_FILE
-    file.write_text("".join(markdown), encoding="utf-8")
+    file.write_bytes(markdown.write(policy.name, pieces).encode())
     return file
 
 
-def _policy_image(policy_file: Path, reference: str) -> Path:
-    folder = policy_file.resolve().parent
-    path = (folder / reference).resolve()
-    if "://" in reference or not path.is_relative_to(folder):
+def join_texts(sections: Iterable[Part]) -> tuple[Part, ...]:
+    """The same content in its one canonical form: neighbouring texts joined, empty ones dropped."""
+    joined: list[Part] = []
+    for section in sections:
+        if joined and isinstance(section, str) and isinstance(joined[-1], str):
+            joined[-1] += section
+        elif section != "":
+            joined.append(section)
+    return tuple(joined)
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
         raise PolicyError(
-            f"policy {policy_file} names the image {reference!r}, which is outside its folder {folder}: "
-            "copy the image beside the policy and name it by a relative path"
-        )
-    if not path.is_file():
-        raise PolicyError(f"policy {policy_file} names the image {reference!r}, but {path} does not exist")
+            f"policy {file} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise PolicyError(f"policy {file} cannot be read: {error.strerror}") from None
+
+
+def _suffix(path: Path) -> str:
+    """The file's suffix where it can stand in a reference, else none: images are recognised by their content."""
+    return path.suffix if path.suffix[1:].isalnum() and path.suffix.isascii() else ""
+
+
+def _policy_image(policy_file: Path, reference: str) -> Path:
+    named = f"policy {policy_file} names the image {reference!r}"
+    remedy = "copy the image beside the policy and name it by a relative path"
+    if not reference:
+        raise PolicyError(f"policy {policy_file} has an image without a path, ![](): name a file beside the policy")
+    if markdown.is_remote(reference):
+        raise PolicyError(f"{named}, which is not a file: {remedy}")
+    folder = policy_file.resolve().parent
+    try:
+        path = (folder / reference).resolve()
+        exists = path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # too long a name, a null byte, a circle of links
+        raise PolicyError(f"{named}, which cannot be a file: {error}") from None
+    if not path.is_relative_to(folder):
+        raise PolicyError(f"{named}, which is outside its folder {folder}: {remedy}")
+    if not exists:
+        raise PolicyError(f"{named}, but {path} does not exist")
     try:
         with Image.open(path) as image:
-            image.verify()
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise PolicyError(f"policy {policy_file} names the image {reference!r}, which cannot be read: {error}") from None
+            image.load()
+    except Exception as error:  # Pillow's decoders raise many kinds for a damaged file, and all mean the same here
+        raise PolicyError(f"{named}, which cannot be read as an image: {error}") from None
     return path

@@ -1,17 +1,19 @@
-"""The response format of every stage: reasoning inside <think></think>, then the final answer inside \\boxed{} (paper, Training)."""
+"""The response format of every stage: reasoning in <think></think>, then the answer in \\boxed{} (paper, Training)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-RESPONSE = re.compile(r"\s*<think>(?P<reasoning>(?:(?!</?think>).)*)</think>\s*\\boxed\{(?P<answer>[^{}]*)\}\s*", re.DOTALL)
+RESPONSE = re.compile(
+    r"\s*<think>(?P<reasoning>(?:(?!</?think>).)*)</think>\s*\\boxed\{(?P<answer>[^{}]*)\}\s*", re.DOTALL
+)
 BOXED = re.compile(r"\\boxed\{(?P<answer>[^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A completion taken apart. `answer` is None when nothing is boxed; `well_formed` is the exact format, nothing beside it."""
+    """A completion taken apart. `answer` is None when nothing is boxed; `well_formed` is exactly the format."""
 
     reasoning: str | None
     answer: str | None
@@ -30,7 +32,7 @@ def read_response(text: str) -> Response:
     if exact:
         return Response(reasoning=exact["reasoning"].strip(), answer=exact["answer"].strip(), well_formed=True)
     answers = BOXED.findall(text)
-    reasoning = text.split("</think>")[0].removeprefix("<think>").strip() if "</think>" in text else None
+    reasoning = text.split("</think>")[0].lstrip().removeprefix("<think>").strip() if "</think>" in text else None
     return Response(reasoning=reasoning, answer=answers[-1].strip() if answers else None, well_formed=False)
 
 

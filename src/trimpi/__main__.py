@@ -1,0 +1,5 @@
+"""`python -m trimpi`, which torchrun needs."""
+
+from trimpi.cli import main
+
+main()

@@ -1,0 +1,34 @@
+"""The command line. Commands load what they need when they run, so that `trimpi --help` answers at once."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from trimpi.cli.check import check
+from trimpi.cli.data import data
+from trimpi.cli.evaluate import evaluate
+from trimpi.cli.failures import reported
+from trimpi.cli.report import report
+from trimpi.cli.run import run
+
+app = typer.Typer(
+    name="trimpi",
+    help="Internalize a policy document into a vision-language model: it follows the policy without it in the prompt.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("run")(reported(run))
+app.command("check")(reported(check))
+app.command("data")(reported(data))
+app.command("eval")(reported(evaluate))
+app.command("report")(reported(report))
+
+
+def main() -> None:
+    """The `trimpi` command."""
+    # TRL and the hub client report their use to a server unless told not to.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    app()

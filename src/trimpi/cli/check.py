@@ -1,0 +1,28 @@
+"""`trimpi check`."""
+
+from __future__ import annotations
+
+import typer
+
+from trimpi.cli.arguments import Overrides, RecipeFile
+
+
+def check(recipe_file: RecipeFile, overrides: Overrides = None) -> None:
+    """Check a recipe, its policies, data and gold answers, and say what it would cost. Loads no weights."""
+    from trimpi.recipe import load_recipe
+
+    recipe = load_recipe(recipe_file, overrides or ())
+
+    from rich.console import Console
+
+    from trimpi.cli.progress import make_reporter
+    from trimpi.cli.tables import check_tables
+    from trimpi.run.check import check_recipe
+    from trimpi.run.production import task_of, token_counter
+
+    with make_reporter().track("preparing the data") as progress:
+        task = task_of(recipe, progress)
+    result = check_recipe(recipe, task, token_counter(recipe))
+    for table in check_tables(result):
+        Console().print(table)
+    typer.echo(f"{recipe_file}: ready to run")

@@ -1,0 +1,45 @@
+"""`trimpi eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trimpi.cli.arguments import Overrides, RecipeFile
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, a hub id, or nano.")],
+    recipe_file: RecipeFile,
+    overrides: Overrides = None,
+    suite: Annotated[list[str] | None, typer.Option(help="A suite, or several; the recipe's if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where results go; evals/NAME/MODEL unless given.")] = None,
+) -> None:
+    """Evaluate one model on a recipe's task."""
+    from trimpi.recipe import load_recipe
+
+    chosen = [f"evaluation.suites=[{', '.join(suite)}]"] if suite else []
+    recipe = load_recipe(recipe_file, [*(overrides or ()), *chosen])
+
+    from rich.console import Console
+
+    from trimpi.cli.progress import make_reporter
+    from trimpi.cli.tables import suites_table
+    from trimpi.evaluation.results import load_result
+    from trimpi.models.loading import resolve_model_path
+    from trimpi.run.production import evaluate_model, task_of
+    from trimpi.run.services import evaluation_request
+
+    model_path = Path(resolve_model_path(model))
+    reporter = make_reporter()
+    with reporter.track("preparing the data") as progress:
+        task = task_of(recipe, progress)
+        task.validate()
+    folder = out or Path("evals") / recipe.name / Path(model).name
+    request = evaluation_request(recipe, task, name=model, model_path=model_path, out_dir=folder, track=reporter.track)
+    evaluate_model(request)
+    results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
+    Console().print(suites_table(model, results))
+    typer.echo(f"results: {folder}")

@@ -1,0 +1,55 @@
+"""Chains of thought as data: JSON lines of {"id", "cot", "answer"}. Torch-free."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trimpi.errors import DataError
+from trimpi.types import Example
+
+KEYS = ("id", "cot", "answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CotRecord:
+    """The reasoning of one example, without tags, and the answer it ends in."""
+
+    id: str
+    cot: str
+    answer: str
+
+
+def save_cots(records: Iterable[CotRecord], path: Path) -> None:
+    """Write the file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    saving = path.with_suffix(".saving")
+    saving.write_text("".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    os.replace(saving, path)
+
+
+def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:
+    """Read chains of thought of `examples`. Raises DataError naming file and line for one that is malformed or of no example."""
+    if not path.is_file():
+        raise DataError(f"no chains of thought at {path}: give a .jsonl file with the keys {', '.join(KEYS)}, or 'gold' or 'forward'")
+    known = {example.id for example in examples}
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        record = _read(line, f"{path}, line {number}")
+        if record.id not in known:
+            raise DataError(f"{path}, line {number}: there is no training example {record.id!r}")
+        records.append(record)
+    return records
+
+
+def _read(line: str, place: str) -> CotRecord:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{place} is not JSON ({error})") from None
+    if not isinstance(data, dict) or set(data) != set(KEYS) or not all(isinstance(data[key], str) for key in KEYS):
+        raise DataError(f"{place}: give an object with the keys {', '.join(KEYS)}, all strings")
+    return CotRecord(**data)

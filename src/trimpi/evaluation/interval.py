@@ -1,0 +1,26 @@
+"""The interval beside every accuracy."""
+
+from __future__ import annotations
+
+from math import sqrt
+from statistics import NormalDist
+
+
+def wilson_interval(correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """The Wilson score interval of a proportion: (low, high) in [0, 1], sound at 0/n and n/n too.
+
+    Without continuity correction (Newcombe 1998, method 3). With n = 0 nothing is known: (0, 1).
+    """
+    if not 0 <= correct <= n:
+        raise ValueError(f"{correct} correct out of {n} is not a proportion")
+    if n == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    rate = correct / n
+    scale = 1 + z**2 / n
+    centre = (rate + z**2 / (2 * n)) / scale
+    margin = z * sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2)) / scale
+    # At the ends the bound is exact by algebra and must not be lost to rounding.
+    low = 0.0 if correct == 0 else max(0.0, centre - margin)
+    high = 1.0 if correct == n else min(1.0, centre + margin)
+    return low, high

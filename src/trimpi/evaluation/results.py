@@ -1,0 +1,130 @@
+"""What a suite leaves on disk: one JSON with the result, one JSONL line per example. Torch-free."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from trimpi.errors import RunError
+from trimpi.evaluation.interval import wilson_interval
+from trimpi.evaluation.storage import read_json, read_jsonl
+from trimpi.types import Outcome
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleRecord:
+    """How one example went. `prompt_id` identifies the prompt exactly: its text and its images' bytes."""
+
+    id: str
+    policy: str
+    prompt_id: str
+    completion: str
+    extracted: str | None
+    value: float
+    outcome: Outcome
+    reason: str
+    gold: str
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteResult:
+    """The result of one suite on one model. Rates are in [0, 1].
+
+    `interval` is the Wilson 95 % interval of `accuracy`. `majority` is what one fixed answer per policy would score at
+    best: the rate of each policy's commonest gold answer. `prompt_tokens` counts image tokens too.
+    """
+
+    suite: str
+    model: str
+    n: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    majority: float
+    per_policy: Mapping[str, Mapping[str, int]]
+    outcomes: Mapping[str, int]
+    seed: int
+    max_new_tokens: int
+    prompt_tokens: Mapping[str, float]
+    seconds: float
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def summarise(
+    records: Sequence[ExampleRecord],
+    *,
+    suite: str,
+    model: str,
+    seed: int,
+    max_new_tokens: int,
+    prompt_lengths: Sequence[int],
+    seconds: float,
+) -> SuiteResult:
+    """Count the records of a suite. Every outcome is a count of its own: no answer and truncated are not "wrong"."""
+    outcomes = Counter(record.outcome for record in records)
+    n, correct = len(records), outcomes["correct"]
+    return SuiteResult(
+        suite=suite,
+        model=model,
+        n=n,
+        correct=correct,
+        accuracy=correct / n,
+        interval=wilson_interval(correct, n),
+        majority=majority_rate(records),
+        per_policy=_per_policy(records),
+        outcomes={outcome: outcomes[outcome] for outcome in OUTCOMES},
+        seed=seed,
+        max_new_tokens=max_new_tokens,
+        prompt_tokens={"mean": sum(prompt_lengths) / n, "max": max(prompt_lengths)},
+        seconds=round(seconds, 3),
+    )
+
+
+def majority_rate(records: Sequence[ExampleRecord]) -> float:
+    """The rate of the commonest gold answer, policy by policy, since a request names its policy."""
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        answers[record.policy][record.gold] += 1
+    return sum(counts.most_common(1)[0][1] for counts in answers.values()) / len(records)
+
+
+def _per_policy(records: Sequence[ExampleRecord]) -> dict[str, dict[str, int]]:
+    counts = {policy: {"n": 0, "correct": 0} for policy in sorted({record.policy for record in records})}
+    for record in records:
+        counts[record.policy]["n"] += 1
+        counts[record.policy]["correct"] += record.outcome == "correct"
+    return counts
+
+
+def load_result(path: Path) -> SuiteResult:
+    """Read a suite's JSON. Raises RunError naming the file and the missing keys."""
+    data = read_json(path)
+    known = {field.name for field in fields(SuiteResult)}
+    _require(path, data, known)
+    kept = {key: value for key, value in data.items() if key in known}
+    return SuiteResult(**{**kept, "interval": tuple(data["interval"])})
+
+
+def load_records(path: Path) -> list[ExampleRecord]:
+    """Read a suite's JSONL. Raises RunError naming the file and what is wrong with it."""
+    names = [field.name for field in fields(ExampleRecord)]
+    records = []
+    for row in read_jsonl(path):
+        _require(path, row, set(names))
+        records.append(ExampleRecord(**{**{name: row[name] for name in names}, "images": tuple(row["images"])}))
+    return records
+
+
+def _require(path: Path, data: Mapping[str, Any], keys: set[str]) -> None:
+    missing = sorted(keys - set(data))
+    if missing:
+        raise RunError(f"{path} lacks {', '.join(missing)}: delete it and evaluate again")

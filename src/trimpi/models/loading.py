@@ -1,0 +1,110 @@
+"""Loading and saving models with their processors, so that what was saved is what is loaded."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
+from transformers.utils import is_torchvision_available
+
+from trimpi.errors import ModelError
+from trimpi.models.processing import WITHOUT_VIDEO
+
+NANO = "nano"
+NANO_FOLDER = Path(__file__).parent / "nano" / "weights"
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+def resolve_model_path(path: str | Path) -> Path:
+    """Where a model lies: the packaged folder for "nano", a local folder, or a hub id unchanged (its str() is the id).
+
+    Raises ModelError for a local folder that does not exist or holds no model.
+    """
+    if str(path) == NANO:
+        path = NANO_FOLDER
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{folder} is not a model folder: it has no config.json")
+        return folder
+    if HUB_ID.fullmatch(str(path)):
+        return Path(path)
+    raise ModelError(
+        f"no model at {path}: give {NANO!r}, a model folder, or a hub id such as Qwen/Qwen2.5-VL-7B-Instruct"
+    )
+
+
+def load_processor(path: str | Path) -> ProcessorMixin:
+    """The processor of a model folder or hub id. Raises ModelError when it cannot see images or cannot be read."""
+    source = str(resolve_model_path(path))
+    try:
+        config = AutoConfig.from_pretrained(source)
+        # A checkpoint saved with torchvision names the stock class, and AutoProcessor would fail to build it here.
+        chosen = AutoProcessor if is_torchvision_available() else WITHOUT_VIDEO.get(type(config), AutoProcessor)
+        processor = chosen.from_pretrained(source)
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(f"cannot load the processor of {path}: {_first_line(error)}") from error
+    if getattr(processor, "image_processor", None) is None:
+        raise ModelError(
+            f"the processor of {path} is a {type(processor).__name__} without an image processor: images would be lost; "
+            "use a vision-language model with its processor files"
+        )
+    return processor
+
+
+def load_model(
+    path: str | Path, *, dtype: str = "float32", device: str | torch.device | None = None, attn: str = "sdpa"
+) -> PreTrainedModel:
+    """A vision-language model in evaluation mode, on `device`, by default this process's GPU where there is one.
+
+    Raises ModelError when it cannot be read or when the folder does not hold every weight: a partly random model is
+    never returned.
+    """
+    source = str(resolve_model_path(path))
+    try:
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            source, dtype=_dtype(dtype), attn_implementation=attn, output_loading_info=True
+        )
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise ModelError(f"cannot load the model {path}: {_first_line(error)}") from error
+    model, info = loaded
+    lost = sorted(str(key) for problem in ("missing_keys", "mismatched_keys") for key in info[problem])
+    if lost:
+        raise ModelError(
+            f"the weights of {path} do not fit its config.json: {len(lost)} are missing or of another shape, such as "
+            f"{lost[0]}; save the model again with the transformers version that is installed here"
+        )
+    return model.to(device if device is not None else default_device()).eval()
+
+
+def default_device() -> torch.device:
+    """This process's GPU where there is one, else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def save_model(model: PreTrainedModel | PeftModel, processor: ProcessorMixin, folder: Path) -> None:
+    """Write a folder that `from_pretrained` loads: safetensors, generation config and processor.
+
+    LoRA adapters are merged into the base weights first, which spends the PeftModel: load the folder to go on.
+    """
+    plain: Any = model.merge_and_unload() if isinstance(model, PeftModel) else model
+    plain.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def _dtype(name: str) -> torch.dtype:
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ModelError(f"unknown dtype {name!r}: use float32, bfloat16 or float16")
+    return dtype
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

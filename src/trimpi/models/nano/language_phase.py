@@ -1,0 +1,141 @@
+"""Teaching the language model: first on perfect visual tokens, then together with the vision tower on pixels."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import Qwen2_5_VLForConditionalGeneration
+
+from trimpi.models.nano.batches import Batch, EncodedLesson, LessonEncoder, split_by_tokens
+from trimpi.models.nano.lessons import (
+    Lesson,
+    crop_lesson,
+    override_lesson,
+    policy_lesson,
+    question_lesson,
+    recitation_lesson,
+    text_lesson,
+)
+from trimpi.models.nano.phase import run_phase
+from trimpi.models.nano.pictures import Picture, PictureLibrary
+from trimpi.models.nano.symbols import Symbols
+from trimpi.models.nano.vision_phase import cell_labels, look
+
+MICRO_BATCH_TOKENS = 6144
+SEEING_WEIGHT = 0.1
+"""Weight of the vision tower's own loss when both are trained: visual tokens go on saying what they show."""
+KINDS = ("question", "policy_T", "policy_M", "crop", "text", "recitation", "override")
+FIRST_MIX = (0.50, 0.22, 0.04, 0.04, 0.08, 0.10, 0.02)
+LAST_MIX = (0.26, 0.40, 0.16, 0.03, 0.06, 0.04, 0.05)
+
+Seer = Callable[[list[Picture]], Tensor]
+"""Pictures to their visual tokens (cells of all pictures, HIDDEN_SIZE)."""
+
+
+def sample_lesson(rng: random.Random, library: PictureLibrary, progress: float) -> Lesson:
+    """A lesson for a point in training (0..1): questions first, deeper policies as it goes on."""
+    weights = [first + (last - first) * min(1.0, 1.5 * progress) for first, last in zip(FIRST_MIX, LAST_MIX, strict=True)]
+    kind = rng.choices(KINDS, weights=weights)[0]
+    layers = rng.choices((1, 2, 3, 4), weights=(1.0, 1.5, 2.0 * min(1, 4 * progress), 1.2 * max(0, 3 * progress - 1)))[0]
+    if kind == "question":
+        return question_lesson(rng, library)
+    if kind in ("policy_T", "policy_M"):
+        return policy_lesson(rng, library, layers=layers, variant=kind[-1], requests=rng.choice((1, 2, 3)))
+    if kind == "recitation":
+        return recitation_lesson(rng, library, layers=layers)
+    return {"crop": crop_lesson, "text": text_lesson, "override": override_lesson}[kind](rng, library)
+
+
+def teach_language(
+    name: str,
+    model: Qwen2_5_VLForConditionalGeneration,
+    encoder: LessonEncoder,
+    library: PictureLibrary,
+    symbols: Symbols,
+    *,
+    steps: int,
+    learning_rate: float,
+    tokens_per_step: int,
+    on_pixels: bool,
+    progress: tuple[float, float],
+    frozen_rows: Tensor | None,
+    measure: Callable[[], dict[str, float]] | None,
+    folder: Path,
+    seed: int,
+) -> None:
+    """Next-token loss on every assistant turn. `on_pixels` trains the vision tower too; else visual tokens are symbols.
+
+    `progress` is the stretch of the curriculum this phase covers. `frozen_rows` are embedding rows that stay as they are.
+    """
+    first, last = progress
+    model.model.visual.requires_grad_(on_pixels)
+    if frozen_rows is not None:
+        table = model.model.language_model.embed_tokens.weight
+        table.register_hook(lambda gradient: gradient.index_fill(0, frozen_rows, 0.0))
+
+    def step_loss(step: int, rng: random.Random) -> tuple[Tensor, dict[str, float]]:
+        reached = first + (last - first) * step / steps
+        lessons = list(_lessons_of_a_step(rng, library, encoder, reached, tokens_per_step))
+        learned = sum(int(lesson.learned.sum()) for lesson in lessons)
+        by_kind: dict[str, list[float]] = defaultdict(list)
+        total, seeing = torch.zeros(()), torch.zeros(())
+        micro_batches = split_by_tokens(lessons, MICRO_BATCH_TOKENS)
+        for index, rows in enumerate(micro_batches):
+            batch = encoder.batch(rows)
+            visual = look(model.model.visual, batch.pictures) if on_pixels and batch.pictures else None
+            tokens = symbols.of_cells(cell_labels(batch.pictures)) if visual is None and batch.pictures else visual
+            losses = token_losses(model, batch, tokens, encoder.image_pad)
+            loss = losses.sum() / learned
+            if visual is not None:
+                share = sum(len(row.pictures) for row in rows) / sum(len(row.pictures) for row in lessons)
+                seen = symbols.loss(visual, cell_labels(batch.pictures)) * share
+                seeing, loss = seeing + seen.detach(), loss + SEEING_WEIGHT * seen
+            if index + 1 < len(micro_batches):
+                loss.backward()  # type: ignore[no-untyped-call]
+                loss = loss.detach()
+            total = total + loss
+            _note_kinds(by_kind, rows, losses.detach())
+        metrics = {kind: sum(values) / len(values) for kind, values in by_kind.items()}
+        return total, metrics | ({"seeing": float(seeing)} if on_pixels else {})
+
+    run_phase(
+        name, model, step_loss, steps=steps, learning_rate=learning_rate, weight_decay=0.02, folder=folder, seed=seed, measure=measure
+    )
+
+
+def token_losses(
+    model: Qwen2_5_VLForConditionalGeneration, batch: Batch, visual_tokens: Tensor | None, image_pad: int
+) -> Tensor:
+    """Next-token losses (learned tokens,), in reading order, row by row. Padding is on the right, so causality hides it."""
+    embeddings = model.model.language_model.embed_tokens(batch.ids)
+    if visual_tokens is not None:
+        where = (batch.ids == image_pad)[..., None].expand_as(embeddings)
+        embeddings = embeddings.masked_scatter(where, visual_tokens)
+    hidden = model.model.language_model(
+        inputs_embeds=embeddings, position_ids=batch.positions, use_cache=False
+    ).last_hidden_state
+    target = batch.learned[:, 1:]
+    logits = model.lm_head(hidden[:, :-1][target])
+    return nn.functional.cross_entropy(logits, batch.ids[:, 1:][target], reduction="none")
+
+
+def _lessons_of_a_step(
+    rng: random.Random, library: PictureLibrary, encoder: LessonEncoder, progress: float, budget: int
+) -> Iterator[EncodedLesson]:
+    used = 0
+    while used < budget:
+        lesson = encoder.encode(sample_lesson(rng, library, progress))
+        used += len(lesson.ids)
+        yield lesson
+
+
+def _note_kinds(by_kind: dict[str, list[float]], rows: Sequence[EncodedLesson], losses: Tensor) -> None:
+    counts = [int(row.learned.sum()) for row in rows]
+    for row, part in zip(rows, losses.split(counts), strict=True):
+        by_kind[row.kind].append(float(part.mean()))
+

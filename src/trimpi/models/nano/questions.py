@@ -1,0 +1,88 @@
+"""Questions about one scene with answers that have to be looked up: informative answers teach a model to look."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+from trimpi.tasks.clevr.ontology import ATTRIBUTES, noun_phrase
+from trimpi.tasks.clevr.scene import Scene, SceneObject
+
+QUESTION_WEIGHTS = {"exists": 10, "values": 2, "attribute": 3, "count": 2, "name": 3, "describe": 1}
+
+
+def ask(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    """A question of a random kind, and its answer."""
+    kind = rng.choices(list(QUESTION_WEIGHTS), weights=list(QUESTION_WEIGHTS.values()))[0]
+    return {
+        "exists": ask_exists,
+        "values": ask_values,
+        "attribute": ask_attribute,
+        "count": ask_count,
+        "name": ask_name,
+        "describe": ask_describe,
+    }[kind](rng, scene)
+
+
+def ask_exists(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    """Yes and no equally often; a no is often one attribute away from something that is there."""
+    wanted = rng.random() < 0.5
+    while True:
+        values = _partial(rng, rng.choice(scene.objects).attributes, rng.choice((1, 2, 2, 3)))
+        if not wanted:
+            changed = rng.choice(list(values))
+            values = {**values, changed: rng.choice(ATTRIBUTES[changed])}
+        if bool(scene.matching(values)) == wanted:
+            return exists_question(values), exists_answer(scene, values)
+
+
+def exists_question(values: Mapping[str, str]) -> str:
+    """The words in which a chain of thought asks, too."""
+    return f"Is there a {noun_phrase(values)}?"
+
+
+def exists_answer(scene: Scene, values: Mapping[str, str]) -> str:
+    """Yes, with the first match in canonical order; or no."""
+    found = scene.matching(values)
+    return f"Yes, a {found[0].description}." if found else "No."
+
+
+def ask_values(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    attribute = rng.choice(list(ATTRIBUTES))
+    present = {item.attributes[attribute] for item in scene.objects}
+    plural = "sizes colors materials shapes".split()[list(ATTRIBUTES).index(attribute)]
+    return f"Which {plural} are there?", "There are " + ", ".join(v for v in ATTRIBUTES[attribute] if v in present) + "."
+
+
+def ask_attribute(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    """About an object that its description names uniquely; every object has such a description or another is asked."""
+    for _ in range(50):
+        item, attribute = rng.choice(scene.objects), rng.choice(list(ATTRIBUTES))
+        others = {name: value for name, value in item.attributes.items() if name != attribute}
+        values = _partial(rng, others, rng.choice((1, 2, 3)))
+        if len(scene.matching(values)) == 1:
+            return f"What {attribute} is the {noun_phrase(values)}?", f"The {noun_phrase(values)} is {item.attributes[attribute]}."
+    return ask_count(rng, scene)
+
+
+def ask_count(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    values = _partial(rng, rng.choice(scene.objects).attributes, rng.choice((0, 1, 1, 2)))
+    return f"How many {noun_phrase(values, plural=True)} are there?", f"There are {len(scene.matching(values))}."
+
+
+def ask_name(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    """Everything of a kind, in canonical order."""
+    values = _partial(rng, rng.choice(scene.objects).attributes, 1)
+    return f"Name every {noun_phrase(values)}.", list_objects(scene.matching(values))
+
+
+def ask_describe(rng: random.Random, scene: Scene) -> tuple[str, str]:
+    return "Describe the image.", list_objects(scene.matching({}))
+
+
+def list_objects(objects: tuple[SceneObject, ...]) -> str:
+    return ", ".join(f"a {item.description}" for item in objects).capitalize() + "."
+
+
+def _partial(rng: random.Random, attributes: Mapping[str, str], count: int) -> dict[str, str]:
+    return {name: attributes[name] for name in rng.sample(list(attributes), count)}

@@ -1,0 +1,58 @@
+"""The run as data: strict models, YAML in, resolved YAML out."""
+
+from trimpi.recipe.difference import recipe_differences
+from trimpi.recipe.evaluation import EvaluationConfig, SuiteName
+from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
+from trimpi.recipe.model import ModelConfig
+from trimpi.recipe.recipe import Recipe
+from trimpi.recipe.stages import (
+    CotSftConfig,
+    CotTrainingConfig,
+    DirectSftConfig,
+    ForwardCotConfig,
+    GrpoConfig,
+    LocalSamplerConfig,
+    LoraConfig,
+    RewardWeights,
+    RlConfig,
+    SamplerConfig,
+    StageConfig,
+    SupervisedConfig,
+    TrainingConfig,
+    VllmSamplerConfig,
+    VmCptConfig,
+)
+from trimpi.recipe.task import ClevrTaskConfig, RenderedScenes, SceneDirectory, SceneSource, TaskConfig
+
+__all__ = [
+    "ClevrTaskConfig",
+    "CotSftConfig",
+    "CotTrainingConfig",
+    "DirectSftConfig",
+    "EvaluationConfig",
+    "ForwardCotConfig",
+    "GrpoConfig",
+    "LocalSamplerConfig",
+    "LoraConfig",
+    "ModelConfig",
+    "Recipe",
+    "RenderedScenes",
+    "RewardWeights",
+    "RlConfig",
+    "SamplerConfig",
+    "SceneDirectory",
+    "SceneSource",
+    "StageConfig",
+    "SuiteName",
+    "SupervisedConfig",
+    "TaskConfig",
+    "TrainingConfig",
+    "VllmSamplerConfig",
+    "VmCptConfig",
+    "load_recipe",
+    "parse_recipe",
+    "read_recipe_data",
+    "recipe_data",
+    "recipe_differences",
+    "recipe_yaml",
+]

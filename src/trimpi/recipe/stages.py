@@ -1,0 +1,197 @@
+"""The training stages and their settings. Defaults are the paper's for Qwen2.5-VL-7B where it names them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from trimpi.recipe.strict import StrictModel
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class LoraConfig(StrictModel):
+    """Low-rank adapters, merged at the end of the stage. Without target modules: every linear layer of the LM."""
+
+    rank: Count = 8
+    alpha: Positive = 16
+    dropout: Share = 0.0
+    target_modules: list[str] | None = Field(default=None, min_length=1)
+
+
+class ForwardCotConfig(StrictModel):
+    """Sampling of forward chains of thought: policy-aware, by the stage's input model, kept if the answer is right."""
+
+    samples: Count = 4
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_new_tokens: Count = 512
+    batch_size: Count = 16
+
+
+class TrainingConfig(StrictModel):
+    """What every stage has. `batch_size` is sequences per device and step of accumulation.
+
+    `scheduler` is the decay after a linear warmup over `warmup_ratio` of the steps. `checkpoint_every_steps` null keeps
+    no checkpoint within the stage. `examples_per_policy` k trains on each policy's first k training examples only.
+    """
+
+    learning_rate: Positive
+    batch_size: Count
+    lora: LoraConfig | None = None
+    warmup_ratio: Share = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    scheduler: Literal["constant", "linear", "cosine"] = "cosine"
+    max_grad_norm: Positive = 1.0
+    gradient_checkpointing: bool = False
+    checkpoint_every_steps: Count | None = None
+    examples_per_policy: Count | None = None
+
+
+class SupervisedConfig(TrainingConfig):
+    """A stage of `epochs` passes over its data, batch_size x gradient_accumulation x devices sequences a step."""
+
+    epochs: Positive
+    gradient_accumulation: Count = 1
+
+
+class CotTrainingConfig(SupervisedConfig):
+    """A stage on chains of thought: "gold" (the task's), "forward" (from the input model), or a `.jsonl` path."""
+
+    cot: str = "gold"
+    forward_cot: ForwardCotConfig = Field(default_factory=ForwardCotConfig)
+
+    @field_validator("cot")
+    @classmethod
+    def _known_source(cls, cot: str) -> str:
+        if cot not in ("gold", "forward") and not cot.endswith(".jsonl"):
+            raise ValueError("allowed are 'gold', 'forward', or the path of a .jsonl file")
+        return cot
+
+
+class VmCptConfig(CotTrainingConfig):
+    """Visually-masked continual pretraining: loss on every text token of policy, request, reasoning and answer."""
+
+    type: Literal["vm_cpt"] = "vm_cpt"
+    learning_rate: Positive = 1e-5
+    batch_size: Count = 16
+    epochs: Positive = 5
+
+
+class DirectSftConfig(SupervisedConfig):
+    """Policy-free supervised fine-tuning on answers without reasoning."""
+
+    type: Literal["direct_sft"] = "direct_sft"
+    learning_rate: Positive = 1e-4
+    batch_size: Count = 16
+    epochs: Positive = 2
+    lora: LoraConfig | None = Field(default_factory=LoraConfig)
+
+
+class CotSftConfig(CotTrainingConfig):
+    """Policy-free supervised fine-tuning on reasoning and answer."""
+
+    type: Literal["cot_sft"] = "cot_sft"
+    learning_rate: Positive = 1e-4
+    batch_size: Count = 16
+    epochs: Positive = 5
+    lora: LoraConfig | None = Field(default_factory=LoraConfig)
+
+
+class GrpoConfig(StrictModel):
+    """GRPO's clipped objective with a k3 penalty `beta` towards the stage's input model (0: no reference model).
+
+    `loss_type` is how token losses are averaged: "dapo" over all tokens of the batch, "grpo" per sequence first,
+    "bnpo" over all tokens of the micro-batch.
+    """
+
+    type: Literal["grpo"] = "grpo"
+    epsilon_low: Positive = 0.2
+    epsilon_high: Positive = 0.3
+    beta: Annotated[float, Field(ge=0)] = 0.01
+    loss_type: Literal["dapo", "grpo", "bnpo"] = "dapo"
+    num_iterations: Count = 1
+
+
+class RewardWeights(StrictModel):
+    """Weights of the two rewards; an RL reward is their weighted sum."""
+
+    format: Annotated[float, Field(ge=0)] = 0.1
+    accuracy: Annotated[float, Field(ge=0)] = 0.9
+
+
+class LocalSamplerConfig(StrictModel):
+    """Rollouts by the model being trained, in its own process, `batch_size` sequences at a time."""
+
+    type: Literal["local"] = "local"
+    batch_size: Count = 64
+
+
+class VllmSamplerConfig(StrictModel):
+    """Rollouts by vLLM in the training processes (pip install 'trimpi[vllm]', GPUs only)."""
+
+    type: Literal["vllm"] = "vllm"
+    gpu_memory_utilization: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    tensor_parallel_size: Count = 1
+
+
+SamplerConfig = Annotated[LocalSamplerConfig | VllmSamplerConfig, Field(discriminator="type")]
+
+
+class RlConfig(TrainingConfig):
+    """GRPO with PolicyRollout (paper, Training, 3).
+
+    Each of `steps` steps samples 2 x group_size completions for each of `prompts_per_step` requests (over all devices);
+    `policy_aware_share` of every group is sampled with the policy in the prompt, and 0 is plain GRPO at the same total.
+    `batch_size` is completions per device and forward pass; gradients accumulate over the step's completions.
+    """
+
+    type: Literal["rl"] = "rl"
+    learning_rate: Positive = 1e-6
+    batch_size: Count = 4
+    scheduler: Literal["constant", "linear", "cosine"] = "constant"
+    steps: Count
+    prompts_per_step: Count
+    group_size: Count = 5
+    policy_aware_share: Share = 0.5
+    algorithm: GrpoConfig = Field(default_factory=GrpoConfig)
+    temperature: Positive = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_new_tokens: Count = 512
+    rewards: RewardWeights = Field(default_factory=RewardWeights)
+    sampler: SamplerConfig = Field(default_factory=LocalSamplerConfig)
+
+    @property
+    def total_group_size(self) -> int:
+        """Completions of one request, of both halves; they are normalised together."""
+        return 2 * self.group_size
+
+    @property
+    def policy_aware_per_group(self) -> int:
+        return round(self.total_group_size * self.policy_aware_share)
+
+    @property
+    def completions_per_step(self) -> int:
+        """Over all devices."""
+        return self.prompts_per_step * self.total_group_size
+
+    @model_validator(mode="after")
+    def _whole_numbers(self) -> Self:
+        aware = self.total_group_size * self.policy_aware_share
+        if abs(aware - round(aware)) > 1e-9:
+            raise ValueError(
+                f"policy_aware_share {self.policy_aware_share} of a group of 2 x group_size = {self.total_group_size} "
+                f"is {aware:g} completions: it must be a whole number"
+            )
+        if self.completions_per_step % self.batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} does not divide the {self.completions_per_step} completions of a step "
+                "(prompts_per_step x 2 x group_size)"
+            )
+        return self
+
+
+StageConfig = Annotated[VmCptConfig | DirectSftConfig | CotSftConfig | RlConfig, Field(discriminator="type")]

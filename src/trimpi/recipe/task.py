@@ -1,0 +1,54 @@
+"""What a run internalizes: a task by its type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from trimpi.recipe.strict import StrictModel
+
+
+class RenderedScenes(StrictModel):
+    """CLEVR's ontology, rendered at a size the base model sees well; deterministic by seed."""
+
+    type: Literal["rendered"] = "rendered"
+    seed: int = Field(default=0, ge=0)
+    min_objects: int = Field(default=3, ge=1, le=10)
+    max_objects: int = Field(default=6, ge=1, le=10)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_objects > self.max_objects:
+            raise ValueError(f"min_objects ({self.min_objects}) is above max_objects ({self.max_objects})")
+        return self
+
+
+class SceneDirectory(StrictModel):
+    """Scenes on disk: a CLEVR_v1.0 folder, or the output folder of the public generator.
+
+    `split` picks `CLEVR_<split>_scenes.json` of CLEVR_v1.0; null takes every scene in the folder.
+    """
+
+    type: Literal["directory"] = "directory"
+    path: Path = Field(strict=False)
+    split: str | None = Field(default="train", min_length=1)
+
+
+SceneSource = Annotated[RenderedScenes | SceneDirectory, Field(discriminator="type")]
+
+
+class ClevrTaskConfig(StrictModel):
+    """ClevrPolicy (paper, ClevrPolicy): trees of `layers` layers; T is all text, M shows some values by image."""
+
+    type: Literal["clevr"] = "clevr"
+    variant: Literal["T", "M"] = "T"
+    layers: int = Field(default=3, ge=1, le=6)
+    policies: int = Field(default=2, ge=1)
+    train_examples_per_policy: int = Field(ge=1)
+    test_examples_per_policy: int = Field(ge=1)
+    scenes: SceneSource = Field(default_factory=RenderedScenes)
+
+
+TaskConfig = ClevrTaskConfig

@@ -1,0 +1,62 @@
+"""Prompts as data: chat turns of text and images, with the policy in them or without. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from trimpi.policies import Policy, join_texts
+from trimpi.types import Example, ImagePart, Message, Part
+
+DEFAULT_INSTRUCTION = "Think inside <think></think>, then answer inside \\boxed{}."
+POLICY_SEPARATOR = "\n\n"
+
+PolicyTurn = Literal["system", "user"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """The turns a model answers. `policy_aware` says whether the policy document is among them."""
+
+    messages: tuple[Message, ...]
+    policy_aware: bool
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """Every image in reading order: the policy's before the request's."""
+        return tuple(image for message in self.messages for image in message.images)
+
+
+def make_prompt(
+    example: Example,
+    policy: Policy | None,
+    *,
+    instruction: str = DEFAULT_INSTRUCTION,
+    policy_turn: PolicyTurn = "system",
+) -> Prompt:
+    """The prompt of a request, policy-aware when a policy is given.
+
+    Two turns: system (the instruction) and user (the request's images, directly followed by its text). The policy
+    stands between the instruction and the request, at the end of the system turn, so prompts of one policy share the
+    longest prefix and the two prompts of a request differ in the policy only. `policy_turn="user"` puts it at the start
+    of the user turn instead, for model families whose system turn cannot hold images.
+    """
+    system: list[Part] = [instruction]
+    user: list[Part] = [*(ImagePart(path=path) for path in example.images), example.prompt]
+    if policy is not None and policy_turn == "system":
+        system += [POLICY_SEPARATOR, *policy.sections]
+    elif policy is not None:
+        user = [*policy.sections, POLICY_SEPARATOR, *user]
+    messages = (Message(role="system", parts=join_texts(system)), Message(role="user", parts=join_texts(user)))
+    return Prompt(messages=messages, policy_aware=policy is not None)
+
+
+def to_chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The turns in transformers' chat format: contents are lists of {"type": "text", "text": ...}, {"type": "image"}."""
+    return [{"role": message.role, "content": [_content(part) for part in message.parts]} for message in messages]
+
+
+def _content(part: Part) -> dict[str, str]:
+    return {"type": "image"} if isinstance(part, ImagePart) else {"type": "text", "text": part}

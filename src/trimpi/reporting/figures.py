@@ -1,0 +1,197 @@
+"""The figures of the page, each an inline SVG; one without data is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from trimpi.evaluation.results import SuiteResult
+from trimpi.reporting.run_directory import RunRecord, Stage
+from trimpi.reporting.svg import AWARE, FREE, GOOD, INK, MUTED, SURFACE, TOTAL, canvas, to_svg
+from trimpi.reporting.tables import majority
+from trimpi.reporting.wording import count, percent, seconds
+
+REWARD_CURVES = (
+    ("reward", "total", TOTAL, "-"),
+    ("reward_policy_free", "policy-free half", FREE, "-"),
+    ("reward_policy_aware", "policy-aware half", AWARE, "--"),
+    ("format", "format", GOOD, ":"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFigure:
+    """A figure with what it shows in words; `svg` is trusted markup."""
+
+    title: str
+    caption: str
+    svg: str
+
+
+def page_figures(run: RunRecord) -> list[PageFigure]:
+    drawers: tuple[Callable[[RunRecord], PageFigure | None], ...] = (
+        accuracy_figure,
+        cost_figure,
+        loss_figure,
+        reward_figure,
+    )
+    return [figure for draw in drawers if (figure := draw(run)) is not None]
+
+
+def accuracy_figure(run: RunRecord) -> PageFigure | None:
+    """Accuracy after each stage, with intervals, without and with the policy in the prompt."""
+    series = (
+        ("policy-free", [found.accuracy for found in run.evaluations], FREE, "o", "-", -0.04),
+        ("policy in context", [found.in_context for found in run.evaluations], AWARE, "s", "--", 0.04),
+    )
+    baseline = majority(run.evaluations)
+    if baseline is None:
+        return None
+    with canvas() as (figure, (axes,)):
+        axes.axhline(baseline, color=MUTED, linewidth=1.2, linestyle=(0, (1, 2)), label="commonest answer", zorder=1)
+        for label, results, color, marker, line, offset in series:
+            _draw_accuracy(axes, results, label=label, color=color, marker=marker, line=line, offset=offset)
+        axes.set_xticks(range(len(run.evaluations)), [found.label for found in run.evaluations])
+        axes.set_xlim(-0.4, len(run.evaluations) - 0.6)
+        axes.set_ylim(-0.02, 1.04)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+        _legend_above(figure, axes)
+        return PageFigure(
+            title="Accuracy by stage",
+            caption="Share of unseen requests answered right, with 95% Wilson intervals. The dotted line is what always "
+            "giving each policy's commonest answer would score.",
+            svg=to_svg(figure, name="accuracy"),
+        )
+
+
+def cost_figure(run: RunRecord) -> PageFigure | None:
+    """Prompt tokens and prefill time, with and without the policy, as measured."""
+    cost = run.efficiency
+    if cost is None:
+        return None
+    panels: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+        ("prompt tokens", "mean_tokens", count),
+        ("prefill time", "prefill_seconds", seconds),
+    )
+    with canvas(columns=2) as (figure, all_axes):
+        for axes, (title, key, wording) in zip(all_axes, panels, strict=True):
+            values = [cost["policy_free"][key], cost["policy_aware"][key]]
+            axes.barh([0, 1], values, height=0.45, color=[FREE, AWARE])
+            axes.set_yticks([0, 1], ["policy-free", "with policy"] if axes is all_axes[0] else ["", ""])
+            axes.set_ylim(-0.6, 1.6)
+            axes.set_xlim(0, max(values) * 1.3)
+            axes.invert_yaxis()
+            axes.set_title(title)
+            axes.grid(visible=False)
+            axes.spines["bottom"].set_visible(False)
+            axes.set_xticks([])
+            for position, value in enumerate(values):
+                axes.annotate(wording(value), (value, position), xytext=(5, 0), textcoords="offset points", va="center", color=INK)
+        return PageFigure(
+            title="What the prompt costs",
+            caption=f"Mean over {cost['examples']} requests at batch size 1; prefill is the median of {cost['repeats']} "
+            f"forward passes each, vision encoder included, on {cost['device']} ({cost['dtype']}, {cost['threads']} threads).",
+            svg=to_svg(figure, name="cost"),
+        )
+
+
+def loss_figure(run: RunRecord) -> PageFigure | None:
+    """The training loss of each supervised stage."""
+    curves = [(stage, points) for stage in run.stages if (points := curve(stage, "loss")) and not _is_rl(stage)]
+    if not curves:
+        return None
+    with canvas(columns=len(curves)) as (figure, all_axes):
+        for axes, (stage, points) in zip(all_axes, curves, strict=True):
+            _draw_curve(axes, points, color=FREE, raw=True)
+            axes.set_title(stage.label)
+            axes.set_ylim(bottom=0)
+            _label_steps(axes)
+        return PageFigure(
+            title="Training loss",
+            caption="Next-token loss of the supervised stages: each logged step, and its running average. VM-CPT counts every "
+            "text token, SFT the response only, so their heights do not compare.",
+            svg=to_svg(figure, name="loss"),
+        )
+
+
+def reward_figure(run: RunRecord) -> PageFigure | None:
+    """The mean reward of each RL stage: in total, of each half of the groups, and for the format."""
+    stages = [stage for stage in run.stages if _is_rl(stage)]
+    if not stages:
+        return None
+    with canvas(columns=len(stages)) as (figure, all_axes):
+        for axes, stage in zip(all_axes, stages, strict=True):
+            for key, label, color, line in REWARD_CURVES:
+                if points := curve(stage, key):
+                    _draw_curve(axes, points, color=color, label=label, line=line)
+            axes.set_ylim(-0.02, 1.04)
+            axes.set_title(stage.label if len(stages) > 1 else "")
+            _label_steps(axes)
+        _legend_above(figure, all_axes[0])
+        return PageFigure(
+            title="RL reward",
+            caption="Running averages of the mean reward per step. The policy-aware half of every group was sampled with the "
+            "policy in the prompt; both halves train the model without it.",
+            svg=to_svg(figure, name="reward"),
+        )
+
+
+def curve(stage: Stage, key: str) -> list[tuple[float, float]]:
+    """(step, value) of every log line that has a finite number under the key."""
+    pairs = ((line.get("step"), line.get(key)) for line in stage.metrics)
+    return [(float(step), float(value)) for step, value in pairs if _is_number(step) and _is_number(value)]
+
+
+def smooth(values: Sequence[float], *, reach: int) -> list[float]:
+    """The mean of each value and its neighbours, up to `reach` on each side; fewer, and as many on both sides, at the ends."""
+    widths = [min(reach, position, len(values) - 1 - position) for position in range(len(values))]
+    return [fmean(values[position - width : position + width + 1]) for position, width in enumerate(widths)]
+
+
+def _is_rl(stage: Stage) -> bool:
+    return any("reward" in line for line in stage.metrics)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _draw_accuracy(
+    axes: Axes, results: Sequence[SuiteResult | None], *, label: str, color: str, marker: str, line: str, offset: float
+) -> None:
+    found = [(position + offset, result) for position, result in enumerate(results) if result is not None]
+    if not found:
+        return
+    positions = [position for position, _ in found]
+    heights = [result.accuracy for _, result in found]
+    below = [result.accuracy - result.interval[0] for _, result in found]
+    above = [result.interval[1] - result.accuracy for _, result in found]
+    axes.errorbar(positions, heights, yerr=[below, above], fmt="none", ecolor=color, elinewidth=1.6, capsize=3.5, zorder=2)
+    style: Mapping[str, Any] = {"markersize": 7, "markeredgewidth": 1.5, "markeredgecolor": SURFACE, "zorder": 3}
+    axes.plot(positions, heights, color=color, marker=marker, linestyle=line, label=label, **style)
+    axes.annotate(percent(heights[-1]), (positions[-1], heights[-1]), xytext=(9, 0), textcoords="offset points", va="center", color=color)
+
+
+def _draw_curve(
+    axes: Axes, points: Sequence[tuple[float, float]], *, color: str, label: str = "", line: str = "-", raw: bool = False
+) -> None:
+    steps, values = [step for step, _ in points], [value for _, value in points]
+    if raw:
+        axes.plot(steps, values, color=color, alpha=0.3, linewidth=1)
+    axes.plot(steps, smooth(values, reach=len(values) // 20), color=color, linestyle=line, label=label)
+
+
+def _label_steps(axes: Axes) -> None:
+    axes.set_xlabel("step")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+
+
+def _legend_above(figure: Figure, axes: Axes) -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, handlelength=1.7, columnspacing=1.3)

@@ -1,0 +1,162 @@
+"""A run directory as the report sees it. Every part may be missing: a report can be written while the run goes on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trimpi.errors import RunError
+from trimpi.evaluation.results import ExampleRecord, SuiteResult, load_records, load_result
+from trimpi.evaluation.storage import read_json, read_jsonl
+from trimpi.policies import Policy, load_policy
+from trimpi.reporting.wording import stage_label
+
+BASE = "base"
+NUMBERED = re.compile(r"(?P<number>\d+)-(?P<name>.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The finished suites of one model: the base, or what a stage made of it."""
+
+    number: int
+    name: str
+    folder: Path
+    accuracy: SuiteResult | None
+    in_context: SuiteResult | None
+    efficiency: Mapping[str, Any] | None
+
+    @property
+    def label(self) -> str:
+        return stage_label(self.name)
+
+    @property
+    def policy_free_records(self) -> list[ExampleRecord]:
+        path = self.folder / "accuracy.jsonl"
+        return load_records(path) if self.accuracy is not None and path.is_file() else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage that ran or runs. `manifest` is empty until it has finished; `metrics` are its log lines."""
+
+    number: int
+    name: str
+    manifest: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]]
+
+    @property
+    def label(self) -> str:
+        return stage_label(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What is on disk of a run. `requests` are the test prompts by example id."""
+
+    folder: Path
+    recipe: Mapping[str, Any]
+    recipe_text: str
+    manifest: Mapping[str, Any]
+    policies: Sequence[Policy]
+    requests: Mapping[str, str]
+    stages: Sequence[Stage]
+    evaluations: Sequence[Evaluation]
+
+    @property
+    def name(self) -> str:
+        return str(self.recipe.get("name", self.folder.resolve().name))
+
+    @property
+    def base(self) -> Evaluation | None:
+        return next((evaluation for evaluation in self.evaluations if evaluation.name == BASE), None)
+
+    @property
+    def latest(self) -> Evaluation | None:
+        """The last evaluated model that was trained."""
+        return next((evaluation for evaluation in reversed(self.evaluations) if evaluation.name != BASE), None)
+
+    @property
+    def stages_planned(self) -> int:
+        return len(self.recipe.get("stages") or ())
+
+    @property
+    def finished(self) -> bool:
+        return self.latest is not None and self.latest.number >= self.stages_planned
+
+    @property
+    def efficiency(self) -> Mapping[str, Any] | None:
+        """The latest measurement of the prompt's cost."""
+        return next((found.efficiency for found in reversed(self.evaluations) if found.efficiency is not None), None)
+
+
+def read_run(run_dir: Path) -> RunRecord:
+    """Read a run directory. Raises RunError when there is none, or when a file in it cannot be read as what it is."""
+    recipe_file = run_dir / "recipe.yaml"
+    if not recipe_file.is_file():
+        raise RunError(f"{run_dir} is not a run directory (it has no recipe.yaml): give the folder that `trimpi run` wrote")
+    recipe_text = recipe_file.read_text(encoding="utf-8")
+    manifest_file = run_dir / "manifest.json"
+    return RunRecord(
+        folder=run_dir,
+        recipe=_parse_recipe(recipe_text, recipe_file),
+        recipe_text=recipe_text,
+        manifest=read_json(manifest_file) if manifest_file.is_file() else {},
+        policies=[load_policy(file) for file in sorted((run_dir / "data").glob("**/policy.md"))],
+        requests=_requests(run_dir / "data" / "test.jsonl"),
+        stages=[_stage(*numbered) for numbered in _numbered_folders(run_dir / "stages")],
+        evaluations=[_evaluation(*numbered) for numbered in _numbered_folders(run_dir / "eval")],
+    )
+
+
+def _parse_recipe(text: str, file: Path) -> dict[str, Any]:
+    try:
+        recipe = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RunError(f"{file} is not YAML ({error}): restore it from the recipe the run was started with") from None
+    if not isinstance(recipe, dict):
+        raise RunError(f"{file} does not hold a recipe: restore it from the recipe the run was started with")
+    return recipe
+
+
+def _numbered_folders(parent: Path) -> list[tuple[int, str, Path]]:
+    folders = parent.iterdir() if parent.is_dir() else ()
+    matches = [(NUMBERED.fullmatch(folder.name), folder) for folder in folders if folder.is_dir()]
+    return sorted((int(match["number"]), match["name"], folder) for match, folder in matches if match)
+
+
+def _stage(number: int, name: str, folder: Path) -> Stage:
+    manifest, metrics = folder / "manifest.json", folder / "metrics.jsonl"
+    return Stage(
+        number=number,
+        name=name,
+        manifest=read_json(manifest) if manifest.is_file() else {},
+        metrics=read_jsonl(metrics) if metrics.is_file() else [],
+    )
+
+
+def _evaluation(number: int, name: str, folder: Path) -> Evaluation:
+    accuracy, in_context, efficiency = (folder / f"{suite}.json" for suite in ("accuracy", "in_context", "efficiency"))
+    return Evaluation(
+        number=number,
+        name=name,
+        folder=folder,
+        accuracy=load_result(accuracy) if accuracy.is_file() else None,
+        in_context=load_result(in_context) if in_context.is_file() else None,
+        efficiency=read_json(efficiency) if efficiency.is_file() else None,
+    )
+
+
+def _requests(path: Path) -> dict[str, str]:
+    rows = read_jsonl(path) if path.is_file() else []
+    return {str(row.get("id")): _request_text(row.get("prompt", "")) for row in rows}
+
+
+def _request_text(prompt: Any) -> str:
+    return prompt if isinstance(prompt, str) else json.dumps(prompt, ensure_ascii=False)

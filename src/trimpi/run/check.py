@@ -1,0 +1,156 @@
+"""What a recipe would do, found out without loading any weights."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import fmean
+from typing import Protocol
+
+from trimpi.policies import Policy
+from trimpi.recipe import CotSftConfig, DirectSftConfig, Recipe, RlConfig, StageConfig, VmCptConfig
+from trimpi.rewards.response import write_response
+from trimpi.run.data import SPLITS
+from trimpi.run.directory import stage_name
+from trimpi.tasks.base import Task
+from trimpi.types import Example
+
+SAMPLED_EXAMPLES = 32
+"""Mean lengths are estimated from the first so many examples of a split."""
+
+
+class TokenCounter(Protocol):
+    """Counts tokens as the model will see them, image tokens included."""
+
+    def prompt(self, example: Example, policy: Policy | None) -> int:
+        """Tokens of a prompt, policy-aware when a policy is given."""
+        ...
+
+    def response(self, text: str) -> int:
+        """Tokens of a response with its end of turn."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySummary:
+    """`tokens` is what the policy adds to a prompt."""
+
+    name: str
+    sections: int
+    images: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSummary:
+    """`majority` is what always giving a policy's commonest gold answer would score; token counts are means."""
+
+    name: str
+    examples: int
+    majority: float
+    policy_free_tokens: float
+    policy_aware_tokens: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSummary:
+    """Optimizer steps of one stage, and the tokens the model is trained on; for RL at most so many."""
+
+    name: str
+    examples: int
+    steps: int
+    tokens: float
+    tokens_are_a_bound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    policies: Sequence[PolicySummary]
+    splits: Sequence[SplitSummary]
+    stages: Sequence[StageSummary]
+
+
+def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes: int = 1) -> CheckResult:
+    """Validate the task and sum up what the recipe would do. Raises DataError for the first wrong gold answer."""
+    task.validate()
+    splits = [_summarise_split(name, task, tokens) for name in SPLITS]
+    return CheckResult(
+        policies=[_summarise_policy(policy, task, tokens) for policy in task.policies.values()],
+        splits=splits,
+        stages=[
+            _summarise_stage(stage_name(number, stage.type), stage, task, tokens, splits[0], processes)
+            for number, stage in enumerate(recipe.stages, start=1)
+        ],
+    )
+
+
+def _summarise_policy(policy: Policy, task: Task, tokens: TokenCounter) -> PolicySummary:
+    examples = (example for split in SPLITS for example in task.examples(split))
+    example = next((example for example in examples if example.policy_name == policy.name), task.examples("train")[0])
+    return PolicySummary(
+        name=policy.name,
+        sections=len(policy.sections),
+        images=len(policy.images),
+        tokens=tokens.prompt(example, policy) - tokens.prompt(example, None),
+    )
+
+
+def _summarise_split(name: str, task: Task, tokens: TokenCounter) -> SplitSummary:
+    examples = task.examples("train" if name == "train" else "test")
+    sample = examples[:SAMPLED_EXAMPLES]
+    return SplitSummary(
+        name=name,
+        examples=len(examples),
+        majority=majority_rate(examples),
+        policy_free_tokens=fmean(tokens.prompt(example, None) for example in sample),
+        policy_aware_tokens=fmean(tokens.prompt(example, task.policy_of(example)) for example in sample),
+    )
+
+
+def majority_rate(examples: Sequence[Example]) -> float:
+    """The share of examples whose gold answer is the commonest of their policy: the score of looking at nothing."""
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        answers[example.policy_name][example.answer] += 1
+    return sum(counts.most_common(1)[0][1] for counts in answers.values()) / len(examples)
+
+
+def _summarise_stage(
+    name: str, stage: StageConfig, task: Task, tokens: TokenCounter, train: SplitSummary, processes: int
+) -> StageSummary:
+    examples = _stage_examples(stage, task)
+    if isinstance(stage, RlConfig):
+        # The loss is taken under the policy-free prompt for both halves.
+        per_completion = train.policy_free_tokens + stage.max_new_tokens
+        steps, total = stage.steps, stage.steps * stage.completions_per_step * per_completion
+    else:
+        passes = len(examples) * stage.epochs
+        steps = ceil(passes / (stage.batch_size * stage.gradient_accumulation * processes))
+        prompt = train.policy_aware_tokens if isinstance(stage, VmCptConfig) else train.policy_free_tokens
+        total = passes * (prompt + _response_tokens(stage, examples[:SAMPLED_EXAMPLES], tokens))
+    return StageSummary(
+        name=name, examples=len(examples), steps=steps, tokens=total, tokens_are_a_bound=isinstance(stage, RlConfig)
+    )
+
+
+def _stage_examples(stage: StageConfig, task: Task) -> list[Example]:
+    """The first `examples_per_policy` training examples of each policy."""
+    taken: Counter[str] = Counter()
+    kept = []
+    for example in task.examples("train"):
+        if stage.examples_per_policy is None or taken[example.policy_name] < stage.examples_per_policy:
+            taken[example.policy_name] += 1
+            kept.append(example)
+    return kept
+
+
+def _response_tokens(
+    stage: VmCptConfig | DirectSftConfig | CotSftConfig, examples: Sequence[Example], tokens: TokenCounter
+) -> float:
+    reasons = not isinstance(stage, DirectSftConfig)
+    return fmean(
+        tokens.response(write_response((example.cot or "") if reasons else None, example.answer))
+        for example in examples
+    )

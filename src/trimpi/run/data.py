@@ -1,0 +1,60 @@
+"""A task's data as files: policies as Markdown folders, one JSON line per example."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from trimpi.evaluation.storage import to_jsonl, write_atomically
+from trimpi.policies import save_policy
+from trimpi.tasks.base import Task
+from trimpi.types import Example, Split
+
+SPLITS: tuple[Split, ...] = ("train", "test")
+
+
+def write_data(task: Task, folder: Path) -> None:
+    """Write `policies/NAME/policy.md`, `train.jsonl` and `test.jsonl` into `folder`; images go by absolute path."""
+    used: set[str] = set()
+    for policy in task.policies.values():
+        name = _folder_name(policy.name, used)
+        used.add(name)
+        save_policy(policy, folder / "policies" / name)
+    for split in SPLITS:
+        write_atomically(folder / f"{split}.jsonl", to_jsonl(example_row(example) for example in task.examples(split)))
+
+
+def example_row(example: Example) -> dict[str, Any]:
+    """An example as a line of a data file."""
+    row: dict[str, Any] = {
+        "id": example.id,
+        "policy": example.policy_name,
+        "prompt": example.prompt,
+        "images": [str(image.resolve()) for image in example.images],
+        "answer": example.answer,
+    }
+    return row if example.cot is None else {**row, "cot": example.cot}
+
+
+def fingerprint(task: Task) -> str:
+    """SHA-256 over policies and examples, independent of where images lie: the same data give the same numbers."""
+    digest = hashlib.sha256()
+    for policy in task.policies.values():
+        digest.update(f"{policy.name} {policy.content_hash}\n".encode())
+    for split in SPLITS:
+        for example in task.examples(split):
+            row = {**example_row(example), "split": split, "images": [image.name for image in example.images]}
+            digest.update(f"{json.dumps(row, sort_keys=True)}\n".encode())
+    return digest.hexdigest()
+
+
+def _folder_name(policy_name: str, used: set[str]) -> str:
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", policy_name).strip(".-") or "policy"
+    name, number = plain, 1
+    while name in used:
+        number += 1
+        name = f"{plain}-{number}"
+    return name

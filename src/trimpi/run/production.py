@@ -1,0 +1,127 @@
+"""The services of a real run. Heavy libraries load when a service is first used."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trimpi.policies import Policy
+from trimpi.recipe import Recipe, StageConfig
+from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
+from trimpi.run.check import TokenCounter
+from trimpi.run.processes import Processes
+from trimpi.run.services import EvaluationRequest, Progress, Reporter, RunServices
+from trimpi.stages.context import StageContext, StageResult
+from trimpi.tasks.base import Task
+from trimpi.tasks.registry import build_task
+from trimpi.types import Example
+
+if TYPE_CHECKING:
+    from trimpi.rendering.renderer import Renderer
+
+CACHE_VARIABLE = "TRIMPI_CACHE"
+
+
+def production_services(processes: Processes, reporter: Reporter) -> RunServices:
+    """Everything a run calls, for real."""
+    return RunServices(
+        build_task=task_of,
+        resolve_model=_resolve_model,
+        run_stage=_run_stage,
+        evaluate=evaluate_model,
+        write_report=_write_report,
+        processes=processes,
+        reporter=reporter,
+    )
+
+
+def cache_dir() -> Path:
+    """Where rendered scenes are kept between runs: $TRIMPI_CACHE, else .trimpi-cache in the working directory."""
+    return Path(os.environ.get(CACHE_VARIABLE) or ".trimpi-cache").resolve()
+
+
+def task_of(recipe: Recipe, progress: Progress | None = None) -> Task:
+    """The task a recipe names, with all its data."""
+    return build_task(recipe.task, seed=recipe.seed, cache_dir=cache_dir(), progress=progress)
+
+
+def evaluate_model(request: EvaluationRequest) -> None:
+    """Load the model, carry out the suites that are not finished, and measure what its prompts cost if asked to."""
+    from trimpi.evaluation import evaluate_suite
+    from trimpi.evaluation.efficiency import measure_efficiency
+    from trimpi.models.loading import load_model, load_processor
+    from trimpi.rendering.renderer import Renderer
+    from trimpi.sampling.local import LocalSampler
+
+    renderer = Renderer(load_processor(request.model_path), instruction=request.instruction)
+    model = load_model(request.model_path, dtype=request.model.dtype, attn=request.model.attention)
+    sampler = LocalSampler(model, renderer, batch_size=request.settings.batch_size)
+    for suite in request.settings.suites:
+        with request.track(suite) as progress:
+            evaluate_suite(
+                request.task,
+                sampler,
+                renderer,
+                suite=suite,
+                model=request.name,
+                out_dir=request.out_dir,
+                max_new_tokens=request.settings.max_new_tokens,
+                seed=request.seed,
+                examples=request.settings.examples,
+                progress=progress,
+            )
+    if request.efficiency:
+        measure_efficiency(request.task, model, renderer, model_name=request.name, out_dir=request.out_dir)
+    del model, sampler
+    _free_accelerator_memory()
+
+
+def token_counter(recipe: Recipe) -> TokenCounter:
+    """Counts tokens with the processor of the recipe's model; its weights stay on disk."""
+    from trimpi.models.loading import load_processor
+    from trimpi.rendering.renderer import Renderer
+
+    processor = load_processor(recipe.model.path)
+    return _RendererTokens(Renderer(processor, instruction=recipe.instruction or DEFAULT_INSTRUCTION))
+
+
+class _RendererTokens:
+    """Token counts as the renderer makes them."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    def prompt(self, example: Example, policy: Policy | None) -> int:
+        return len(self._renderer.prompt_ids(self._renderer.prompt(example, policy)))
+
+    def response(self, text: str) -> int:
+        return len(self._renderer.response_ids(text))
+
+
+def _free_accelerator_memory() -> None:
+    """The next stage loads its model into the same memory."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _resolve_model(path: str) -> Path:
+    from trimpi.models.loading import resolve_model_path
+
+    return Path(resolve_model_path(path))
+
+
+def _run_stage(config: StageConfig, context: StageContext) -> StageResult:
+    from trimpi.stages import run_stage
+
+    return run_stage(config, context)
+
+
+def _write_report(run_dir: Path) -> Path:
+    from trimpi.reporting.report import write_report
+
+    return write_report(run_dir)

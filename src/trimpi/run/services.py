@@ -1,0 +1,83 @@
+"""What a run needs done: each a callable, so that a run can be followed through without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from trimpi.recipe import EvaluationConfig, ModelConfig, Recipe, StageConfig
+from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
+from trimpi.run.processes import Processes
+from trimpi.stages.context import StageContext, StageResult
+from trimpi.tasks.base import Task
+
+Progress = Callable[[int, int], None]
+"""Called with how much is done and how much there is."""
+
+
+class Reporter(Protocol):
+    """Tells the user how a run goes on."""
+
+    def say(self, message: str) -> None:
+        """One line."""
+
+    def track(self, label: str) -> AbstractContextManager[Progress]:
+        """Follow one piece of work, with the time it will still take."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest:
+    """One model to evaluate into `out_dir`; `name` stands for it in the results."""
+
+    name: str
+    model_path: Path
+    out_dir: Path
+    task: Task
+    model: ModelConfig
+    settings: EvaluationConfig
+    instruction: str
+    seed: int
+    efficiency: bool
+    track: Callable[[str], AbstractContextManager[Progress]]
+
+
+def evaluation_request(
+    recipe: Recipe,
+    task: Task,
+    *,
+    name: str,
+    model_path: Path,
+    out_dir: Path,
+    track: Callable[[str], AbstractContextManager[Progress]],
+    efficiency: bool = False,
+) -> EvaluationRequest:
+    """The evaluation of one model as a recipe sets it; with `efficiency`, the cost of its prompts is measured too."""
+    return EvaluationRequest(
+        name=name,
+        model_path=model_path,
+        out_dir=out_dir,
+        task=task,
+        model=recipe.model,
+        settings=recipe.evaluation,
+        instruction=recipe.instruction or DEFAULT_INSTRUCTION,
+        seed=recipe.seed,
+        efficiency=efficiency,
+        track=track,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunServices:
+    """Everything a run calls. After a kill a call is made again: it finds what it had finished and goes on."""
+
+    build_task: Callable[[Recipe, Progress], Task]
+    resolve_model: Callable[[str], Path]
+    run_stage: Callable[[StageConfig, StageContext], StageResult]
+    evaluate: Callable[[EvaluationRequest], None]
+    write_report: Callable[[Path], Path]
+    processes: Processes
+    reporter: Reporter

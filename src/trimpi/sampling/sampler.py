@@ -1,0 +1,57 @@
+"""What a sampler is, and how the randomness of every single completion is fixed. Torch-free."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trimpi.rendering.prompts import Prompt
+from trimpi.types import Completion
+
+Progress = Callable[[int, int], None]
+"""Called with the number of completions done and the number there will be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingSettings:
+    """`temperature` 0 is greedy; `top_p` 1 keeps every token; `max_new_tokens` counts the end-of-turn token."""
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+
+
+class Sampler(Protocol):
+    """Completes prompts a number of times each."""
+
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        samples: int,
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        progress: Progress | None = None,
+    ) -> list[list[Completion]]:
+        """`samples` completions for each prompt, in the order of the prompts; the same seed gives the same completions."""
+        ...
+
+
+class RowSampler(Protocol):
+    """Completes one prompt per row, each row from its own seed: what rollouts need, where processes share the rows."""
+
+    def sample_rows(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], settings: SamplingSettings, progress: Progress | None = None
+    ) -> list[Completion]:
+        """One completion per row, in the order of the rows."""
+        ...
+
+
+def row_seed(*parts: int) -> int:
+    """A seed for one completion, from whatever identifies it; neighbouring parts give unrelated seeds. 0 <= seed < 2**63."""
+    digest = hashlib.blake2b(",".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -1,0 +1,23 @@
+"""The training stages: each turns a model folder into a model folder."""
+
+from trimpi.recipe import RlConfig, StageConfig
+from trimpi.stages.context import StageContext, StageResult
+
+__all__ = ["StageContext", "StageResult", "run_stage"]
+
+
+def run_stage(config: StageConfig, context: StageContext) -> StageResult:
+    """Train one stage from `context.model_path` into `context.output_dir`, which is then a folder `from_pretrained` loads.
+
+    Killed at any point and called again, it goes on from the last complete checkpoint in `output_dir/checkpoints` and ends in
+    the same weights, `metrics.jsonl` and (rl) `rollouts.jsonl`. Call it in every process of a distributed launch.
+    """
+    context.output_dir.mkdir(parents=True, exist_ok=True)
+    # Imported late: torch and the trainers take seconds, and a recipe that is refused should not wait for them.
+    if isinstance(config, RlConfig):
+        from trimpi.stages.rl.stage import run_rl
+
+        return run_rl(config, context)
+    from trimpi.stages.supervised.stage import run_supervised
+
+    return run_supervised(config, context)

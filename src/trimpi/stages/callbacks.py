@@ -1,0 +1,63 @@
+"""What happens beside the training steps: a metrics line per step, progress, checkpoints marked as complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from trimpi.stages.checkpoints import mark_complete
+from trimpi.stages.context import Progress
+from trimpi.stages.json_lines import append_lines
+
+TRAINER_METRICS = {
+    "loss": "loss",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "entropy": "entropy",
+    "mean_token_accuracy": "token_accuracy",
+    "kl": "kl",
+    "clip_ratio/region_mean": "clip_ratio",
+}
+"""The trainers' names of what we log, and ours."""
+
+StepMetrics = Callable[[], Mapping[str, float]]
+
+
+class StageCallback(TrainerCallback):
+    """Writes `metrics_file`; `step_metrics` adds what the trainer does not know. One process writes.
+
+    A line holds nothing that depends on the clock, so that an interrupted stage ends in the same lines as an uninterrupted one.
+    """
+
+    def __init__(self, metrics_file: Path, *, progress: Progress | None, step_metrics: StepMetrics | None = None) -> None:
+        self._metrics_file = metrics_file
+        self._progress = progress
+        self._step_metrics = step_metrics or dict
+        self._tokens_seen = 0
+        self.last: dict[str, float] = {}
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """GRPO goes on counting from its checkpoint, which this is; the supervised count begins at 0, which this also is."""
+        self._tokens_seen = int(state.num_input_tokens_seen)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        if not state.is_world_process_zero or logs is None or "loss" not in logs:
+            return
+        known = {ours: float(logs[theirs]) for theirs, ours in TRAINER_METRICS.items() if logs.get(theirs) is not None}
+        tokens = int(logs.get("num_tokens", self._tokens_seen))
+        self.last = {**known, "tokens": tokens - self._tokens_seen, **self._step_metrics()}
+        self._tokens_seen = tokens
+        append_lines(self._metrics_file, [{"step": state.global_step, **self.last}])
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.is_world_process_zero and self._progress is not None:
+            self._progress(state.global_step, state.max_steps)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.is_world_process_zero:
+            mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")

@@ -1,0 +1,46 @@
+"""What a stage is given and what it gives back. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trimpi.recipe import ModelConfig
+from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
+from trimpi.tasks.base import Task
+
+Progress = Callable[[int, int], None]
+"""Called after every step with the steps done and the steps there will be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageContext:
+    """Where a stage starts and where it writes.
+
+    `model_path` is the folder (or hub id) of the model to start from; `output_dir` becomes a model folder. A stage whose
+    output_dir holds checkpoints of an interrupted attempt goes on from the last complete one.
+    """
+
+    task: Task
+    model: ModelConfig
+    model_path: Path
+    output_dir: Path
+    seed: int
+    instruction: str = DEFAULT_INSTRUCTION
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageResult:
+    """What a finished stage cost, and its last metrics line.
+
+    `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt, from
+    the checkpoint it resumed from. `peak_memory_bytes` is this process's: resident, or of its GPU if it has one.
+    """
+
+    steps: int
+    seconds: float
+    tokens: int
+    peak_memory_bytes: int
+    metrics: Mapping[str, float] = field(default_factory=dict)

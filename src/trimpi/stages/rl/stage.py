@@ -1,0 +1,112 @@
+"""The rl stage: plan the groups, train with TRL's GRPOTrainer on PolicyRollout's completions, leave a model folder."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from trl import GRPOConfig as TrlGrpoConfig
+
+from trimpi.errors import RecipeError
+from trimpi.models import load_model, load_processor
+from trimpi.recipe import RlConfig
+from trimpi.rendering.renderer import Renderer
+from trimpi.stages.adapters import peft_config
+from trimpi.stages.arguments import common_arguments, launched_processes, weights_dtype
+from trimpi.stages.callbacks import StageCallback
+from trimpi.stages.context import StageContext, StageResult
+from trimpi.stages.ordering import draw_order
+from trimpi.stages.rl.canary import check_first_batch
+from trimpi.stages.rl.dataset import rollout_dataset
+from trimpi.stages.rl.roles import GroupPlan
+from trimpi.stages.rl.rollouts import PolicyRollouts, reward_functions
+from trimpi.stages.rl.samplers import check_sampler, row_sampler, sampler_arguments
+from trimpi.stages.rl.scoring import REWARDS
+from trimpi.stages.supervised.rows import first_per_policy
+from trimpi.stages.training import METRICS_FILE, ROLLOUTS_FILE, finish_training
+from trimpi.stages.trl_seams import RolloutTrainer
+
+
+def run_rl(config: RlConfig, context: StageContext) -> StageResult:
+    """GRPO with PolicyRollout; plain GRPO of the same total group size with policy_aware_share 0."""
+    trainer, callback, renderer = build_trainer(config, context)
+    return finish_training(trainer, callback, context, renderer.processor)
+
+
+def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrainer, StageCallback, Renderer]:
+    """Everything `run_rl` trains with. Raises ModelError or RecipeError before weights load where it can."""
+    check_sampler(config.sampler)
+    arguments = grpo_arguments(config, context)
+    examples = first_per_policy(context.task.examples("train"), config.examples_per_policy)
+    plan = group_plan(config, len(examples), seed=context.seed)
+    processor = load_processor(context.model_path)
+    processor.tokenizer.padding_side = "left"  # as TRL pads prompts; it takes the image tensors' layout from the processor
+    renderer = Renderer(processor, instruction=context.instruction)
+    model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
+    rollouts = PolicyRollouts(
+        config,
+        plan,
+        context.task,
+        examples,
+        renderer,
+        sampler=partial(row_sampler, config.sampler, renderer=renderer),
+        log_file=context.output_dir / ROLLOUTS_FILE,
+    )
+    callback = StageCallback(
+        context.output_dir / METRICS_FILE, progress=context.progress, step_metrics=lambda: rollouts.statistics
+    )
+    trainer = RolloutTrainer(
+        model=model,
+        reward_funcs=reward_functions(),
+        args=arguments,
+        train_dataset=rollout_dataset([renderer.prompt(examples[index]) for index in plan.order]),
+        processing_class=processor,
+        callbacks=[callback],
+        peft_config=peft_config(config.lora, model),
+        rollout_func=rollouts,
+        first_batch_check=check_first_batch,
+    )
+    return trainer, callback, renderer
+
+
+def group_plan(config: RlConfig, examples: int, *, seed: int) -> GroupPlan:
+    """Every group of the stage, decided beforehand."""
+    return GroupPlan(
+        group_size=config.total_group_size,
+        policy_aware_per_group=config.policy_aware_per_group,
+        prompts_per_step=config.prompts_per_step,
+        order=draw_order(examples, config.steps * config.prompts_per_step, seed=seed),
+        seed=seed,
+    )
+
+
+def grpo_arguments(config: RlConfig, context: StageContext) -> TrlGrpoConfig:
+    """One generation per optimizer step (times num_iterations), whole groups, checkpoints at generation boundaries.
+
+    Raises RecipeError when the completions of a step do not divide among the processes.
+    """
+    algorithm = config.algorithm
+    per_pass = config.batch_size * launched_processes()
+    if config.completions_per_step % per_pass:
+        raise RecipeError(
+            f"the {config.completions_per_step} completions of a step (prompts_per_step x 2 x group_size) do not divide into "
+            f"batch_size {config.batch_size} on {launched_processes()} processes: change one of them"
+        )
+    return TrlGrpoConfig(
+        **common_arguments(config, context, updates_per_checkpoint_step=algorithm.num_iterations),
+        **sampler_arguments(config),
+        gradient_accumulation_steps=config.completions_per_step // per_pass,
+        max_steps=config.steps * algorithm.num_iterations,
+        num_generations=config.total_group_size,
+        num_iterations=algorithm.num_iterations,
+        shuffle_dataset=False,  # the plan's order
+        max_completion_length=config.max_new_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        epsilon=algorithm.epsilon_low,
+        epsilon_high=algorithm.epsilon_high,
+        beta=algorithm.beta,
+        loss_type=algorithm.loss_type,
+        scale_rewards="group",
+        use_bias_correction_kl=False,  # plain k3, as published
+        reward_weights=[getattr(config.rewards, name) for name in REWARDS],
+    )

@@ -1,0 +1,65 @@
+"""The supervised stages: build rows, train on them in a fixed order, leave a model folder."""
+
+from __future__ import annotations
+
+from datasets import Dataset
+from transformers import PreTrainedModel
+from trl import SFTConfig
+
+from trimpi.models import load_model, load_processor
+from trimpi.recipe import SupervisedConfig
+from trimpi.rendering.renderer import Renderer, TrainingExample
+from trimpi.sampling.batches import prompt_length
+from trimpi.stages.adapters import peft_config
+from trimpi.stages.arguments import common_arguments, weights_dtype
+from trimpi.stages.callbacks import StageCallback
+from trimpi.stages.context import StageContext, StageResult
+from trimpi.stages.ordering import batched_order
+from trimpi.stages.supervised.collator import RowCollator
+from trimpi.stages.supervised.cots import stage_cots
+from trimpi.stages.supervised.rows import LOSS_ON, first_per_policy, training_rows
+from trimpi.stages.training import METRICS_FILE, finish_training
+from trimpi.stages.trl_seams import SupervisedTrainer
+
+
+def run_supervised(config: SupervisedConfig, context: StageContext) -> StageResult:
+    """Run vm_cpt, direct_sft or cot_sft."""
+    arguments = SFTConfig(
+        **common_arguments(config, context),
+        gradient_accumulation_steps=config.gradient_accumulation,
+        num_train_epochs=1,  # every pass over the data is in the order already
+        train_sampling_strategy="sequential",
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+    )
+    processor = load_processor(context.model_path)
+    renderer = Renderer(processor, instruction=context.instruction)
+    model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
+    rows = _rows(config, context, model, renderer)
+    collator = RowCollator(rows, renderer, loss_on=LOSS_ON[config.type], max_length=_context_length(model))  # type: ignore[attr-defined]
+    callback = StageCallback(context.output_dir / METRICS_FILE, progress=context.progress)
+    trainer = SupervisedTrainer(
+        model=model,
+        args=arguments,
+        data_collator=collator,
+        train_dataset=Dataset.from_dict({"row": _order(config, rows, seed=context.seed)}),
+        processing_class=processor,
+        callbacks=[callback],
+        peft_config=peft_config(config.lora, model),
+    )
+    return finish_training(trainer, callback, context, processor)
+
+
+def _rows(config: SupervisedConfig, context: StageContext, model: PreTrainedModel, renderer: Renderer) -> list[TrainingExample]:
+    examples = first_per_policy(context.task.examples("train"), config.examples_per_policy)
+    cots = stage_cots(config, context, examples, model, renderer)
+    return training_rows(config, context.task, examples, renderer, cots)
+
+
+def _order(config: SupervisedConfig, rows: list[TrainingExample], *, seed: int) -> list[int]:
+    lengths = [prompt_length(row.prompt) + len(row.response) for row in rows]
+    return batched_order(lengths, max(1, round(len(rows) * config.epochs)), batch_size=config.batch_size, seed=seed)
+
+
+def _context_length(model: PreTrainedModel) -> int | None:
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None)

@@ -1,0 +1,116 @@
+"""Every place where we reach below TRL's and transformers' public interface; each is locked by a contract test.
+
+- `_send_telemetry`: TRL pings a host at construction.
+- `create_model_card`: TRL writes a model card into every checkpoint; a stage has a manifest instead.
+- `_load_from_checkpoint`: transformers loads the tensors of a checkpoint by name with strict=False, and composite models are
+  saved under other names than they have in memory: a fully fine-tuned Qwen2.5-VL silently keeps its initial weights.
+- `_generate_and_score_completions`, `_get_per_token_logps_and_entropies`: the only place where a rollout's token ids, images
+  and sampling log-probabilities are together as the loss will see them; the canary looks at them there.
+- `unwrap_model_for_generation`: how TRL itself reaches the weights for sampling.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from accelerate.utils import is_peft_model
+from transformers import PreTrainedModel
+
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+
+from trl import GRPOTrainer, SFTTrainer
+from trl.models.utils import unwrap_model_for_generation
+
+Batch = dict[str, Any]
+BatchCheck = Callable[["RolloutTrainer", Batch], None]
+
+FORWARD_INPUTS = (
+    "pixel_values",
+    "image_grid_thw",
+    "num_images",
+    "pixel_attention_mask",
+    "spatial_shapes",
+    "num_tiles",
+    "image_sizes",
+    "token_type_ids",
+    "mm_token_type_ids",
+    "image_position_ids",
+)
+"""What TRL passes on from a scored batch to the forward pass, where the model family has it."""
+
+
+class _Seams:
+    """What both trainers do differently from TRL's."""
+
+    def _send_telemetry(self) -> None:
+        """Nothing leaves the machine."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """A stage writes a manifest instead."""
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load a checkpoint's weights through from_pretrained, which knows the names they are saved under."""
+        target = model if model is not None else self.model  # type: ignore[attr-defined]
+        if is_peft_model(target) or self.is_fsdp_enabled:  # type: ignore[attr-defined]
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+            return
+        saved = type(target).from_pretrained(resume_from_checkpoint, dtype=target.dtype)
+        target.load_state_dict(saved.state_dict(), strict=True)
+
+
+class SupervisedTrainer(_Seams, SFTTrainer):
+    """TRL's SFTTrainer, for data that our collator has encoded.
+
+    It is kept for its fused language-model head: the logits of a long policy over a large vocabulary are never held at once.
+    Its own handling of images and prompts is not used: its vision collator learns image tokens and cuts long sequences.
+    """
+
+
+class RolloutTrainer(_Seams, GRPOTrainer):
+    """TRL's GRPOTrainer. `first_batch_check` is called once with the first batch scored by this process."""
+
+    def __init__(self, *args: Any, first_batch_check: BatchCheck | None = None, **kwargs: Any) -> None:
+        self._first_batch_check = first_batch_check
+        super().__init__(*args, **kwargs)
+
+    def _generate_and_score_completions(self, inputs: list[Batch]) -> Batch:
+        batch = super()._generate_and_score_completions(inputs)
+        check, self._first_batch_check = self._first_batch_check, None
+        if check is not None:
+            check(self, batch)
+        return batch
+
+    @torch.no_grad()
+    def completion_logprobs(self, batch: Batch) -> torch.Tensor:
+        """The trainer's log-probabilities of a scored batch's completion tokens: (rows, longest completion)."""
+        training = self.model.training
+        self.model.eval()
+        try:
+            log_probs, _, _ = self._get_per_token_logps_and_entropies(
+                self.model,
+                torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
+                torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1),
+                batch["completion_ids"].size(1),
+                batch_size=self.args.per_device_train_batch_size,
+                **{key: batch[key] for key in FORWARD_INPUTS if key in batch},
+            )
+        finally:
+            self.model.train(training)
+        return log_probs
+
+
+@contextmanager
+def sampling_model(trainer: GRPOTrainer) -> Iterator[PreTrainedModel]:
+    """The trainer's model as `generate` needs it: unwrapped, its weights gathered, under the trainer's precision."""
+    unwrapped = unwrap_model_for_generation(
+        trainer.model_wrapped,
+        trainer.accelerator,
+        gather_deepspeed3_params=trainer.args.ds3_gather_for_generation,
+        gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs,
+    )
+    with unwrapped as model, trainer.accelerator.autocast():
+        yield model

@@ -1,0 +1,1 @@
+"""ClevrPolicy: decision-tree policies over CLEVR scenes (paper, ClevrPolicy)."""

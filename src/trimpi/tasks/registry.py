@@ -1,0 +1,21 @@
+"""From a recipe's task to the task itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from trimpi.recipe import ClevrTaskConfig, TaskConfig
+from trimpi.tasks.base import Task
+
+Progress = Callable[[int, int], None]
+"""Called with how much of the data is ready and how much there is."""
+
+
+def build_task(config: TaskConfig, *, seed: int, cache_dir: Path, progress: Progress | None = None) -> Task:
+    """The task of a recipe, with its data read or made; rendered scenes are kept in `cache_dir`."""
+    match config:
+        case ClevrTaskConfig():
+            from trimpi.tasks.clevr.task import ClevrTask
+
+            return ClevrTask(config, seed=seed, cache_dir=cache_dir, progress=progress)
