@@ -2,7 +2,7 @@
 
     python -m benchmarks [MODEL]
 
-MODEL is "nano" (the default), a model folder, or a hub id. Prints a table and writes runs/bench/layers-N/efficiency.json.
+MODEL is "nano" (the default), a model folder, or a hub id. Writes runs/bench/ too: one efficiency.json per depth.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from trimpi.cli.services import cache_dir
 from trimpi.errors import TrimpiError
 from trimpi.evaluation.efficiency import EFFICIENCY_FILE, EfficiencyResult, measure_efficiency
 from trimpi.models import load_model, load_processor
@@ -22,7 +23,7 @@ from trimpi.tasks.registry import build_task
 
 LAYERS = (1, 2, 3, 4, 6)
 EXAMPLES = 8
-CACHE, OUT = Path(".trimpi-cache"), Path("runs/bench")
+OUT = Path("runs/bench")
 
 
 def main(model_name: str) -> None:
@@ -32,7 +33,7 @@ def main(model_name: str) -> None:
         config = ClevrTaskConfig(
             layers=layers, policies=1, train_examples_per_policy=EXAMPLES, test_examples_per_policy=EXAMPLES
         )
-        task = build_task(config, seed=0, cache_dir=CACHE)
+        task = build_task(config, seed=0, cache_dir=cache_dir())
         out_dir = OUT / f"layers-{layers}"
         (out_dir / EFFICIENCY_FILE).unlink(missing_ok=True)  # a benchmark measures anew
         result = measure_efficiency(task, model, renderer, model_name=model_name, out_dir=out_dir, examples=EXAMPLES)

@@ -15,7 +15,7 @@ import trimpi
 
 PACKAGE = Path(trimpi.__file__).parent
 LAYERS = (
-    ("errors", "types"),
+    ("errors", "types", "interval"),
     ("recipe",),
     ("policies", "rewards"),
     ("tasks", "rendering"),
@@ -29,7 +29,7 @@ LAYERS = (
 )
 """From left to right: a module imports only from its own package and from layers to its left."""
 LAYER_OF = {unit: number for number, units in enumerate(LAYERS) for unit in units}
-TORCH_FREE = ("errors", "types", "recipe", "policies", "rewards", "tasks", "rendering.prompts", "reporting", "cli")
+TORCH_FREE = ("errors", "types", "interval", "recipe", "policies", "rewards", "tasks", "rendering.prompts", "reporting", "cli")
 
 
 def modules() -> dict[str, Path]:

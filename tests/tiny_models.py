@@ -1,4 +1,7 @@
-"""Config-sized random models with processors, built offline: one visual token covers 16x16 pixels, one text token is a byte."""
+"""Config-sized random models with processors, built offline.
+
+A visual token covers 16x16 pixels, a text token is one byte.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ IDEFICS_SPECIALS = (
 
 # Each template places images and turns as its family's published one does.
 QWEN2_TEMPLATE = """{%- for m in messages -%}
-{%- if loop.first and m.role != 'system' %}{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}{% endif -%}
+{%- if loop.first and m.role != 'system' -%}
+{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}
+{%- endif -%}
 {{- '<|im_start|>' + m.role + '\\n' }}
 {%- if m.content is string %}{{ m.content }}{% else %}{% for part in m.content -%}
 {%- if part.type == 'image' or 'image' in part %}{{ '<|vision_start|><|image_pad|><|vision_end|>' -}}

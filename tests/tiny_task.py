@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tiny_models
-
 from trimpi.models import save_model
 from trimpi.policies import Policy
 from trimpi.rewards.exact_match import score_exact_match
@@ -32,7 +31,9 @@ class ColorTask(Task):
         color = COLORS[number % len(COLORS)]
         policy = ("Ako", "Bim")[number % 2]
         prompt = f"Under {policy}, what now?"
-        return Example(id=name, policy_name=policy, prompt=prompt, images=(images[color],), answer=color, cot=f"It is {color}.")
+        return Example(
+            id=name, policy_name=policy, prompt=prompt, images=(images[color],), answer=color, cot=f"It is {color}."
+        )
 
     @property
     def policies(self) -> Mapping[str, Policy]:

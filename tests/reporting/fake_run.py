@@ -18,7 +18,14 @@ from trimpi.policies import Policy, save_policy
 from trimpi.rewards.response import write_response
 from trimpi.types import ImagePart, Outcome
 
-COLORS = {"red": "#ad2323", "blue": "#2a4bd7", "green": "#1d6914", "cyan": "#29d0d0", "yellow": "#ffee33", "gray": "#575757"}
+COLORS = {
+    "red": "#ad2323",
+    "blue": "#2a4bd7",
+    "green": "#1d6914",
+    "cyan": "#29d0d0",
+    "yellow": "#ffee33",
+    "gray": "#575757",
+}
 STAGES = ("vm_cpt", "cot_sft", "rl")
 EVALUATED = ("base", *STAGES)
 # Chance of a right answer, policy-free and in context.
@@ -39,7 +46,9 @@ POLICY_END = """ in the image? If so, respond with "Case 3". Otherwise, respond 
 """
 
 
-def build_fake_run(folder: Path, *, stages: Sequence[str] = STAGES, evaluated: Sequence[str] = EVALUATED, n: int = 60) -> Path:
+def build_fake_run(
+    folder: Path, *, stages: Sequence[str] = STAGES, evaluated: Sequence[str] = EVALUATED, n: int = 60
+) -> Path:
     """Write a run that got as far as `stages` and `evaluated`; `n` test requests over two policies."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text(yaml.safe_dump(_recipe(), sort_keys=False))
@@ -59,20 +68,33 @@ def write_stage(run: Path, number: int, name: str) -> None:
     folder = run / "stages" / f"{number:02d}-{name}"
     folder.mkdir(parents=True)
     generator = random.Random(name)
-    lines = [_rl_line(step, generator) for step in range(1, 61)] if name == "rl" else [
-        {"step": step, "loss": 0.12 + 1.6 * exp(-step / 40) + generator.gauss(0, 0.05), "learning_rate": 1e-4}
-        for step in range(1, 161)
-    ]
+    lines = (
+        [_rl_line(step, generator) for step in range(1, 61)]
+        if name == "rl"
+        else [
+            {"step": step, "loss": 0.12 + 1.6 * exp(-step / 40) + generator.gauss(0, 0.05), "learning_rate": 1e-4}
+            for step in range(1, 161)
+        ]
+    )
     _write_jsonl(folder / "metrics.jsonl", lines)
-    took = {"steps": len(lines), "seconds": 41.7 * number, "tokens": 410_000 * number, "peak_memory_bytes": 1_130_000_000 + number}
-    (folder / "manifest.json").write_text(json.dumps({"type": name, **took}))
+    took = {
+        "steps": len(lines),
+        "seconds": 41.7 * number,
+        "tokens": 410_000 * number,
+        "peak_memory_bytes": 1_130_000_000 + number,
+    }
+    (folder / "manifest.json").write_text(
+        json.dumps({"type": name, "parent": f"{number - 1:02d}-{EVALUATED[number - 1]}", **took})
+    )
 
 
 def write_evaluation(run: Path, number: int, name: str, requests: Sequence[dict[str, Any]]) -> Path:
     folder = run / "eval" / f"{number:02d}-{name}"
     folder.mkdir(parents=True)
     for suite, chance, tokens in (("accuracy", ACCURACY[name][0], 66), ("in_context", ACCURACY[name][1], 214)):
-        records = [_record(request, chance, generator=random.Random(f"{name}{suite}{request['id']}")) for request in requests]
+        records = [
+            _record(request, chance, generator=random.Random(f"{name}{suite}{request['id']}")) for request in requests
+        ]
         result = summarise(
             records,
             suite=suite,
@@ -89,13 +111,21 @@ def write_evaluation(run: Path, number: int, name: str, requests: Sequence[dict[
 
 
 def _record(request: dict[str, Any], chance: float, *, generator: random.Random) -> ExampleRecord:
-    outcome: Outcome = "correct" if generator.random() < chance else generator.choice(["wrong", "wrong", "wrong", "no_answer", "truncated"])
+    outcome: Outcome = (
+        "correct"
+        if generator.random() < chance
+        else generator.choice(["wrong", "wrong", "wrong", "no_answer", "truncated"])
+    )
     answer = request["answer"] if outcome == "correct" else "Case 4" if request["answer"] != "Case 4" else "Case 2"
     thought = (
-        f"I follow {request['policy']}. Condition 1: the objects are red, cyan and gray, so there is one. I go to Condition 1.1. "
-        "Condition 1.1: the sphere among them is small and metal."
+        f"I follow {request['policy']}. Condition 1: the objects are red, cyan and gray, so there is one. "
+        "I go to Condition 1.1. Condition 1.1: the sphere among them is small and metal."
     )
-    text = write_response(thought, answer) if outcome in ("correct", "wrong") else f"<think>{thought} Condition 1.1: the sphere"
+    text = (
+        write_response(thought, answer)
+        if outcome in ("correct", "wrong")
+        else f"<think>{thought} Condition 1.1: the sphere"
+    )
     return ExampleRecord(
         id=request["id"],
         policy=request["policy"],
@@ -192,12 +222,27 @@ def _recipe() -> dict[str, Any]:
 
 def _manifest() -> dict[str, Any]:
     return {
-        "recipe": "quickstart",
+        "name": "quickstart",
         "seed": 0,
-        "git_revision": "2c82392b1f0a",
-        "versions": {"trimpi": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "trl": "1.16.0"},
-        "policy_hashes": {"L2-Surinu": "9f2c" * 16, "L2-Ovelka": "03ab" * 16},
-        "parents": ["nano"],
+        "task": "clevr",
+        "model": {"path": "nano", "resolved": "/opt/trimpi/models/nano/weights"},
+        "policies": {"L2-Surinu": "9f2c" * 16, "L2-Ovelka": "03ab" * 16},
+        "data": {"fingerprint": "5e1d" * 16, "train": 400, "test": 60},
+        "processes": 1,
+        "sessions": [
+            {
+                "started": "2026-11-22T20:19:00+00:00",
+                "environment": {
+                    "trimpi": "0.1.0",
+                    "git": {"revision": "2c82392b1f0a", "changed": False},
+                    "python": "3.11.9",
+                    "packages": {"torch": "2.13.0", "transformers": "5.23.0", "trl": "1.16.0"},
+                },
+            }
+        ],
+        "stages": [{"name": "01-vm_cpt", "seconds": 41.7}],
+        "evaluations": {"00-base": ["accuracy", "in_context"]},
+        "finished": "2026-11-22T20:31:00+00:00",
     }
 
 

@@ -16,12 +16,13 @@ def check(recipe_file: RecipeFile, overrides: Overrides = None) -> None:
     from rich.console import Console
 
     from trimpi.cli.progress import make_reporter
+    from trimpi.cli.services import quiet_libraries, task_of, token_counter
     from trimpi.cli.tables import check_tables
     from trimpi.run.check import check_recipe
-    from trimpi.run.production import task_of, token_counter
 
     with make_reporter().track("preparing the data") as progress:
         task = task_of(recipe, progress)
+    quiet_libraries()
     result = check_recipe(recipe, task, token_counter(recipe))
     for table in check_tables(result):
         Console().print(table)

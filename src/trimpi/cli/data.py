@@ -17,9 +17,9 @@ def data(
 ) -> None:
     """Make a recipe's data and check it: policies as Markdown, examples as JSON lines."""
     from trimpi.cli.progress import make_reporter
+    from trimpi.cli.services import task_of
     from trimpi.recipe import load_recipe
     from trimpi.run.data import write_data
-    from trimpi.run.production import task_of
 
     recipe = load_recipe(recipe_file, overrides or ())
     with make_reporter().track("preparing the data") as progress:

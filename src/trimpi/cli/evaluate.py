@@ -26,12 +26,13 @@ def evaluate(
     from rich.console import Console
 
     from trimpi.cli.progress import make_reporter
+    from trimpi.cli.services import evaluate_model, quiet_libraries, task_of
     from trimpi.cli.tables import suites_table
     from trimpi.evaluation.results import load_result
     from trimpi.models.loading import resolve_model_path
-    from trimpi.run.production import evaluate_model, task_of
     from trimpi.run.services import evaluation_request
 
+    quiet_libraries()
     model_path = Path(resolve_model_path(model))
     reporter = make_reporter()
     with reporter.track("preparing the data") as progress:

@@ -60,7 +60,7 @@ class TerminalReporter:
 
 
 class LogReporter:
-    """Plain lines: when a piece of work starts and ends, and now and then between."""
+    """Plain lines: when a piece of work ends, and now and then before."""
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -73,7 +73,6 @@ class LogReporter:
     def track(self, label: str) -> Iterator[Progress]:
         start = self._clock()
         last_line = start
-        self.say(f"{label} ...")
 
         def progress(done: int, total: int) -> None:
             nonlocal last_line

@@ -23,10 +23,11 @@ def run(
     from rich.console import Console
 
     from trimpi.cli.progress import make_reporter
+    from trimpi.cli.services import production_services, quiet_libraries
     from trimpi.run import execute_run
     from trimpi.run.processes import join_processes
-    from trimpi.run.production import production_services
 
+    quiet_libraries()
     run_dir = out or Path("runs") / recipe.name
     processes = join_processes()
     services = production_services(processes, make_reporter(is_main=processes.is_main))

@@ -1,4 +1,4 @@
-"""Forward chains of thought: a model answers with the policy in its prompt, right answers are kept (paper, Training)."""
+"""Forward chains of thought: a model answers with the policy in its prompt, right answers stay (paper, Training)."""
 
 from __future__ import annotations
 

@@ -13,5 +13,7 @@ def gold_cots(examples: Sequence[Example]) -> list[CotRecord]:
     """The chain of thought of every example. Raises DataError naming the first example that has none."""
     for example in examples:
         if example.cot is None:
-            raise DataError(f"example {example.id!r} has no gold chain of thought: use cot: forward, or a .jsonl file of them")
+            raise DataError(
+                f"example {example.id!r} has no gold chain of thought: use cot: forward, or a .jsonl file of them"
+            )
     return [CotRecord(id=example.id, cot=example.cot or "", answer=example.answer) for example in examples]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,14 +26,18 @@ def save_cots(records: Iterable[CotRecord], path: Path) -> None:
     """Write the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     saving = path.with_suffix(".saving")
-    saving.write_text("".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
-    os.replace(saving, path)
+    saving.write_text(
+        "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records), encoding="utf-8"
+    )
+    saving.replace(path)
 
 
 def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:
-    """Read chains of thought of `examples`. Raises DataError naming file and line for one that is malformed or of no example."""
+    """Read chains of thought of `examples`. Raises DataError naming the line that is malformed or of no example."""
     if not path.is_file():
-        raise DataError(f"no chains of thought at {path}: give a .jsonl file with the keys {', '.join(KEYS)}, or 'gold' or 'forward'")
+        raise DataError(
+            f"no chains of thought at {path}: give a .jsonl file of {', '.join(KEYS)}, or 'gold' or 'forward'"
+        )
     known = {example.id for example in examples}
     records = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

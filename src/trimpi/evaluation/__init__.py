@@ -1,6 +1,6 @@
-"""What a model can do, with and without the policy in its prompt: accuracy with intervals, and what the prompt costs."""
+"""What a model can do with and without the policy in its prompt, and what the prompt costs."""
 
-from trimpi.evaluation.interval import wilson_interval
+from trimpi.interval import wilson_interval
 from trimpi.evaluation.results import SuiteResult
 from trimpi.evaluation.suites import SUITES, evaluate_suite
 

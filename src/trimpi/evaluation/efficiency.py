@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from trimpi.errors import DataError
+from trimpi.evaluation.results import EFFICIENCY_FILE
 from trimpi.evaluation.storage import read_json, write_atomically
 from trimpi.tasks.base import Task
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from trimpi.rendering.prompts import Prompt
     from trimpi.rendering.renderer import Renderer
-
-EFFICIENCY_FILE = "efficiency.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ class PromptCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EfficiencyResult:
-    """Prompt costs with and without the policy, over the same requests. `*_saved` are shares of the policy-aware cost."""
+    """Prompt costs with and without the policy, over the same requests; what is saved, as shares of the former."""
 
     model: str
     device: str
@@ -63,10 +62,10 @@ def measure_efficiency(
     warmup: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> EfficiencyResult:
-    """Time the forward pass over the prompts of the first `examples` test requests, and write `out_dir/efficiency.json`.
+    """Time the forward pass over the prompts of the first `examples` test requests; write `out_dir/efficiency.json`.
 
-    Per request: `warmup` unmeasured passes, then the median of `repeats`; over requests: the mean. Vision encoder and cache
-    filling included, preprocessing not. A result of the same model and settings is read back instead of measured again.
+    Per request: `warmup` unmeasured passes, then the median of `repeats`; over requests: the mean. Vision encoder and
+    cache filling included, preprocessing not. A result of the same model and settings is read back, not measured again.
     """
     chosen = list(islice(task.examples("test"), examples))
     if not chosen or repeats < 1:
@@ -81,7 +80,9 @@ def measure_efficiency(
     # Taking turns: a slow spell of the machine then hits both kinds of prompt alike.
     for pair in zip(free, aware, strict=True):
         for prompt in pair:
-            seconds[prompt.policy_aware].append(prefill_seconds(model, renderer, prompt, repeats=repeats, warmup=warmup, clock=clock))
+            seconds[prompt.policy_aware].append(
+                prefill_seconds(model, renderer, prompt, repeats=repeats, warmup=warmup, clock=clock)
+            )
     without, with_policy = (
         _cost(renderer, prompts, timings) for prompts, timings in ((free, seconds[False]), (aware, seconds[True]))
     )

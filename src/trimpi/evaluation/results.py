@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
 from trimpi.errors import RunError
-from trimpi.evaluation.interval import wilson_interval
+from trimpi.interval import wilson_interval
 from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.types import Outcome
 
+EFFICIENCY_FILE = "efficiency.json"
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
@@ -79,7 +80,7 @@ def summarise(
         correct=correct,
         accuracy=correct / n,
         interval=wilson_interval(correct, n),
-        majority=majority_rate(records),
+        majority=majority_rate((record.policy, record.gold) for record in records),
         per_policy=_per_policy(records),
         outcomes={outcome: outcomes[outcome] for outcome in OUTCOMES},
         seed=seed,
@@ -89,12 +90,16 @@ def summarise(
     )
 
 
-def majority_rate(records: Sequence[ExampleRecord]) -> float:
-    """The rate of the commonest gold answer, policy by policy, since a request names its policy."""
-    answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        answers[record.policy][record.gold] += 1
-    return sum(counts.most_common(1)[0][1] for counts in answers.values()) / len(records)
+def majority_rate(answers: Iterable[tuple[str, str]]) -> float:
+    """The share of (policy, gold answer) pairs that hold their policy's commonest answer: the score of not looking.
+
+    Policy by policy, since a request names its policy.
+    """
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for policy, answer in answers:
+        counts[policy][answer] += 1
+    commonest = sum(max(counter.values()) for counter in counts.values())
+    return commonest / sum(counter.total() for counter in counts.values())
 
 
 def _per_policy(records: Sequence[ExampleRecord]) -> dict[str, dict[str, int]]:

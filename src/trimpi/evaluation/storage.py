@@ -43,5 +43,7 @@ def _parse(text: str, *, place: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise RunError(f"{place} is not JSON ({error.msg}): delete the file and let the run write it again") from None
     if not isinstance(data, dict):
-        raise RunError(f"{place} holds {type(data).__name__}, not an object: delete the file and let the run write it again")
+        raise RunError(
+            f"{place} holds {type(data).__name__}, not an object: delete the file and let the run write it again"
+        )
     return data

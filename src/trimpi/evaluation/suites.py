@@ -19,7 +19,7 @@ from trimpi.types import Completion, Example
 if TYPE_CHECKING:
     from trimpi.rendering.prompts import Prompt
     from trimpi.rendering.renderer import Renderer
-    from trimpi.sampling.sampler import Sampler
+    from trimpi.sampling.sampler import Progress, Sampler
 
 POLICY_AWARE: Mapping[str, bool] = {"accuracy": False, "in_context": True}
 SUITES = tuple(POLICY_AWARE)
@@ -37,12 +37,12 @@ def evaluate_suite(
     max_new_tokens: int,
     seed: int = 0,
     examples: int | None = None,
-    progress: Any = None,
+    progress: Progress | None = None,
 ) -> SuiteResult:
-    """Sample one greedy completion per test example (the first `examples` of them), score it, and write `out_dir/SUITE.json`.
+    """Sample one greedy completion per test example (the first `examples`), score it, write `out_dir/SUITE.json`.
 
-    `out_dir/SUITE.jsonl` gets one line per example. `model` names the model in the result. `progress` is handed to the
-    sampler. A finished suite of the same model, settings and prompts is read back instead of being run again.
+    `out_dir/SUITE.jsonl` gets one line per example. `model` names the model in the result. `progress` is handed to
+    the sampler. A finished suite of the same model, settings and prompts is read back instead of being run again.
     Raises RecipeError for an unknown suite, DataError when there is nothing to evaluate on.
     """
     if suite not in POLICY_AWARE:
@@ -52,7 +52,7 @@ def evaluate_suite(
         raise DataError(f"the suite {suite!r} has no examples: the test split is empty, or evaluation.examples is 0")
     prompts = [renderer.prompt(example, task.policy_of(example) if POLICY_AWARE[suite] else None) for example in chosen]
     prompt_ids = [prompt_id(renderer, prompt) for prompt in prompts]
-    settings = {"suite": suite, "model": model, "seed": seed, "max_new_tokens": max_new_tokens}
+    settings: dict[str, Any] = {"suite": suite, "model": model, "seed": seed, "max_new_tokens": max_new_tokens}
     finished = _finished(out_dir / f"{suite}.json", settings, [example.id for example in chosen], prompt_ids)
     if finished is not None:
         return finished
@@ -97,7 +97,9 @@ def _record(task: Task, example: Example, *, completion: Completion, prompt_id: 
     )
 
 
-def _finished(path: Path, settings: Mapping[str, Any], ids: Sequence[str], prompt_ids: Sequence[str]) -> SuiteResult | None:
+def _finished(
+    path: Path, settings: Mapping[str, Any], ids: Sequence[str], prompt_ids: Sequence[str]
+) -> SuiteResult | None:
     """The result on disk, if it is of these settings and exactly these prompts."""
     if not path.is_file() or not path.with_suffix(".jsonl").is_file():
         return None

@@ -1,4 +1,4 @@
-"""Models and processors: loading, saving, the embedded base model. Importing registers processors with AutoProcessor."""
+"""Models and processors: loading, saving, the embedded base model. Importing it registers our processors."""
 
 from trimpi.models.loading import default_device, load_model, load_processor, resolve_model_path, save_model
 from trimpi.models.processing import build_qwen_processor, register_processors

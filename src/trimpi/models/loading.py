@@ -51,7 +51,7 @@ def load_processor(path: str | Path) -> ProcessorMixin:
         raise ModelError(f"cannot load the processor of {path}: {_first_line(error)}") from error
     if getattr(processor, "image_processor", None) is None:
         raise ModelError(
-            f"the processor of {path} is a {type(processor).__name__} without an image processor: images would be lost; "
+            f"the processor of {path} is a {type(processor).__name__} without an image processor, losing images: "
             "use a vision-language model with its processor files"
         )
     return processor

@@ -25,7 +25,7 @@ def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
         children = list(value.items())
     elif isinstance(value, list):
         children = list(enumerate(value))
-    if not children:
+    if not children and prefix:
         yield prefix, repr(value)
     for key, child in children:
         yield from _flatten(child, f"{prefix}.{key}" if prefix else str(key))

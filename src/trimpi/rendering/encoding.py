@@ -36,7 +36,7 @@ class TokenRow:
 def encode_chats(
     processor: Any, texts: Sequence[str], images: Sequence[Image.Image], visual_token_ids: frozenset[int]
 ) -> tuple[list[TokenRow], dict[str, torch.Tensor]]:
-    """Rows of the texts, each image placeholder expanded, and the image tensors of them all in the family's own form."""
+    """Rows of the texts, image placeholders expanded, and the image tensors of them all in the family's own form."""
     bos = processor.tokenizer.bos_token
     batch = processor(
         text=list(texts),

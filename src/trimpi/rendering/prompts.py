@@ -54,7 +54,7 @@ def make_prompt(
 
 
 def to_chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The turns in transformers' chat format: contents are lists of {"type": "text", "text": ...}, {"type": "image"}."""
+    """The turns in transformers' chat format: contents list {"type": "text", "text": ...} and {"type": "image"}."""
     return [{"role": message.role, "content": [_content(part) for part in message.parts]} for message in messages]
 
 

@@ -36,7 +36,7 @@ class TrainingExample:
 class Renderer:
     """Prompts, token ids and masks for one processor.
 
-    `end_of_turn_id` ends every response, `visual_token_ids` stand for images or mark them, `pad_token_id` fills batches.
+    `end_of_turn_id` ends a response, `visual_token_ids` stand for images or mark them, `pad_token_id` fills batches.
     Raises ModelError when the chat template cannot carry our prompts.
     """
 
@@ -131,6 +131,10 @@ class Renderer:
         text = self.tokenizer.decode(written, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text.removeprefix(self.format.response_prefix)
 
+    def control_token_in(self, text: str) -> str | None:
+        """The first control token the text holds; such a text cannot be rendered, so a caller may count and skip it."""
+        return next((token for token in self._reserved if token in text), None)
+
     def _encode(self, prompts: Sequence[Prompt]) -> tuple[list[TokenRow], dict[str, torch.Tensor]]:
         texts = [self.text(prompt) for prompt in prompts]
         images = [open_image(path) for prompt in prompts for path in prompt.images]
@@ -138,10 +142,10 @@ class Renderer:
 
     def _refuse_control_tokens(self, texts: Iterable[str]) -> None:
         for text in texts:
-            held = next((token for token in self._reserved if token in text), None)
+            held = self.control_token_in(text)
             if held is not None:
                 at = text.index(held)
                 raise DataError(
-                    f"the text {text[max(0, at - 40) : at + 40]!r} holds {held!r}, which this model keeps for turns and "
-                    "images: write it without"
+                    f"the text {text[max(0, at - 40) : at + 40]!r} holds {held!r}, which this model keeps for turns "
+                    "and images: write it without"
                 )

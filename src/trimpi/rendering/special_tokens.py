@@ -37,7 +37,7 @@ def end_of_turn_id(tokenizer: Any, chat_format: ChatFormat) -> int:
 
 
 def visual_token_ids(processor: Any, chat_format: ChatFormat) -> frozenset[int]:
-    """Every token that stands for an image or marks where one begins, ends or is tiled: never learned, never written."""
+    """Every token that stands for an image or marks where one begins, ends or is tiled; never to be learned."""
     added = added_tokens(processor.tokenizer)
     named = {getattr(processor, attribute, None) for attribute in VISUAL_ATTRIBUTES}
     named |= {*VISUAL_TOKENS, *(token for token in added if TILE_TOKEN.fullmatch(token))}

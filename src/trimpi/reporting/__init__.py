@@ -1,4 +1,4 @@
-"""What a run found, for people: a table for the terminal and one self-contained page. Reads a run directory, never a model."""
+"""What a run found, for people: a table and one self-contained page, from a run directory, never a model."""
 
 from trimpi.reporting.report import write_report
 from trimpi.reporting.tables import results_markdown, results_table

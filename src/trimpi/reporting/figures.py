@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import fmean
@@ -65,8 +65,8 @@ def accuracy_figure(run: RunRecord) -> PageFigure | None:
         _legend_above(figure, axes)
         return PageFigure(
             title="Accuracy by stage",
-            caption="Share of unseen requests answered right, with 95% Wilson intervals. The dotted line is what always "
-            "giving each policy's commonest answer would score.",
+            caption="Share of unseen requests answered right, with 95% Wilson intervals. "
+            "The dotted line is what always giving each policy's commonest answer would score.",
             svg=to_svg(figure, name="accuracy"),
         )
 
@@ -93,11 +93,14 @@ def cost_figure(run: RunRecord) -> PageFigure | None:
             axes.spines["bottom"].set_visible(False)
             axes.set_xticks([])
             for position, value in enumerate(values):
-                axes.annotate(wording(value), (value, position), xytext=(5, 0), textcoords="offset points", va="center", color=INK)
+                axes.annotate(
+                    wording(value), (value, position), xytext=(5, 0), textcoords="offset points", va="center", color=INK
+                )
         return PageFigure(
             title="What the prompt costs",
-            caption=f"Mean over {cost['examples']} requests at batch size 1; prefill is the median of {cost['repeats']} "
-            f"forward passes each, vision encoder included, on {cost['device']} ({cost['dtype']}, {cost['threads']} threads).",
+            caption=f"Mean over {cost['examples']} requests at batch size 1; prefill is the median of "
+            f"{cost['repeats']} forward passes each, vision encoder included, "
+            f"on {cost['device']} ({cost['dtype']}, {_threads(cost['threads'])}).",
             svg=to_svg(figure, name="cost"),
         )
 
@@ -115,8 +118,8 @@ def loss_figure(run: RunRecord) -> PageFigure | None:
             _label_steps(axes)
         return PageFigure(
             title="Training loss",
-            caption="Next-token loss of the supervised stages: each logged step, and its running average. VM-CPT counts every "
-            "text token, SFT the response only, so their heights do not compare.",
+            caption="Next-token loss of the supervised stages: each logged step, and its running average. "
+            "VM-CPT counts every text token, SFT the response only, so their heights do not compare.",
             svg=to_svg(figure, name="loss"),
         )
 
@@ -137,22 +140,26 @@ def reward_figure(run: RunRecord) -> PageFigure | None:
         _legend_above(figure, all_axes[0])
         return PageFigure(
             title="RL reward",
-            caption="Running averages of the mean reward per step. The policy-aware half of every group was sampled with the "
-            "policy in the prompt; both halves train the model without it.",
+            caption="Running averages of the mean reward per step. The policy-aware half of every group was sampled "
+            "with the policy in the prompt; both halves train the model without it.",
             svg=to_svg(figure, name="reward"),
         )
 
 
 def curve(stage: Stage, key: str) -> list[tuple[float, float]]:
     """(step, value) of every log line that has a finite number under the key."""
-    pairs = ((line.get("step"), line.get(key)) for line in stage.metrics)
+    pairs: Iterable[tuple[Any, Any]] = ((line.get("step"), line.get(key)) for line in stage.metrics)
     return [(float(step), float(value)) for step, value in pairs if _is_number(step) and _is_number(value)]
 
 
 def smooth(values: Sequence[float], *, reach: int) -> list[float]:
-    """The mean of each value and its neighbours, up to `reach` on each side; fewer, and as many on both sides, at the ends."""
+    """The mean of each value and its neighbours: `reach` on each side, fewer at the ends but as many on both sides."""
     widths = [min(reach, position, len(values) - 1 - position) for position in range(len(values))]
     return [fmean(values[position - width : position + width + 1]) for position, width in enumerate(widths)]
+
+
+def _threads(number: int) -> str:
+    return f"{number} thread" + ("" if number == 1 else "s")
 
 
 def _is_rl(stage: Stage) -> bool:
@@ -173,14 +180,29 @@ def _draw_accuracy(
     heights = [result.accuracy for _, result in found]
     below = [result.accuracy - result.interval[0] for _, result in found]
     above = [result.interval[1] - result.accuracy for _, result in found]
-    axes.errorbar(positions, heights, yerr=[below, above], fmt="none", ecolor=color, elinewidth=1.6, capsize=3.5, zorder=2)
+    axes.errorbar(
+        positions, heights, yerr=[below, above], fmt="none", ecolor=color, elinewidth=1.6, capsize=3.5, zorder=2
+    )
     style: Mapping[str, Any] = {"markersize": 7, "markeredgewidth": 1.5, "markeredgecolor": SURFACE, "zorder": 3}
     axes.plot(positions, heights, color=color, marker=marker, linestyle=line, label=label, **style)
-    axes.annotate(percent(heights[-1]), (positions[-1], heights[-1]), xytext=(9, 0), textcoords="offset points", va="center", color=color)
+    axes.annotate(
+        percent(heights[-1]),
+        (positions[-1], heights[-1]),
+        xytext=(9, 0),
+        textcoords="offset points",
+        va="center",
+        color=color,
+    )
 
 
 def _draw_curve(
-    axes: Axes, points: Sequence[tuple[float, float]], *, color: str, label: str = "", line: str = "-", raw: bool = False
+    axes: Axes,
+    points: Sequence[tuple[float, float]],
+    *,
+    color: str,
+    label: str = "",
+    line: str = "-",
+    raw: bool = False,
 ) -> None:
     steps, values = [step for step, _ in points], [value for _, value in points]
     if raw:
@@ -194,4 +216,6 @@ def _label_steps(axes: Axes) -> None:
 
 
 def _legend_above(figure: Figure, axes: Axes) -> None:
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, handlelength=1.7, columnspacing=1.3)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, handlelength=1.7, columnspacing=1.3
+    )

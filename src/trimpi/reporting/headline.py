@@ -46,19 +46,25 @@ def _accuracy(evaluation: Evaluation | None) -> SuiteResult | None:
 def _title(before: SuiteResult | None, after: SuiteResult | None) -> str:
     if before and after:
         return f"{percent(before.accuracy)} → {percent(after.accuracy)} right, without the policy in the prompt"
-    result = after or before
-    return f"{percent(result.accuracy)} right, without the policy in the prompt" if result else "Nothing evaluated yet"
+    if after:
+        return f"{percent(after.accuracy)} right, without the policy in the prompt"
+    return (
+        f"Before training: {percent(before.accuracy)} right without the policy" if before else "Nothing evaluated yet"
+    )
 
 
 def _lead(run: RunRecord, before: SuiteResult | None, after: SuiteResult | None) -> str:
     names = [policy.name for policy in run.policies]
-    subject = f"{len(names)} policies ({', '.join(names)})" if len(names) > 1 else f"the policy {names[0]}" if names else "the policy"
+    subject = (
+        f"{len(names)} policies ({', '.join(names)})" if len(names) > 1 else f"the policy {''.join(names)}".strip()
+    )
     if after is None:
         asked = f" Before training, the base model was asked {count(before.n)} unseen requests." if before else ""
         return f"This run internalizes {subject}: into the weights, out of the prompt.{asked}"
     sentences = [
-        f"This run trained {subject} into the weights. Asked {count(after.n)} unseen requests without being shown any policy, "
-        f"the model now gives {percent(after.accuracy)} right answers (95% interval {interval(after.interval)})."
+        f"This run trained {subject} into the weights. Asked {count(after.n)} unseen requests without being shown any "
+        f"policy, the model now gives {percent(after.accuracy)} right answers "
+        f"(95% interval {interval(after.interval)})."
     ]
     if before:
         sentences.append(_comparison(before, after))
@@ -78,7 +84,9 @@ def _note(run: RunRecord) -> str:
     if run.finished:
         return ""
     done = run.latest.number if run.latest else 0
-    return f"The run is not finished: {done} of {run.stages_planned} stages are evaluated, and this page shows what there is."
+    return (
+        f"The run is not finished: {done} of {run.stages_planned} stages are evaluated; this page shows what there is."
+    )
 
 
 def _accuracy_cards(run: RunRecord, before: SuiteResult | None, after: SuiteResult | None) -> list[Card]:
@@ -86,7 +94,13 @@ def _accuracy_cards(run: RunRecord, before: SuiteResult | None, after: SuiteResu
     result = after or before
     if result:
         start = f", from {percent(before.accuracy)}" if before and after else ""
-        cards.append(Card(label="Policy-free accuracy", value=percent(result.accuracy), detail=f"{interval(result.interval)}{start}"))
+        cards.append(
+            Card(
+                label="Policy-free accuracy",
+                value=percent(result.accuracy),
+                detail=f"{interval(result.interval)}{start}",
+            )
+        )
     prompted = run.base.in_context if run.base else None
     if prompted and after:
         cards.append(
@@ -98,7 +112,11 @@ def _accuracy_cards(run: RunRecord, before: SuiteResult | None, after: SuiteResu
         )
     elif prompted:
         cards.append(
-            Card(label="Base model, policy in context", value=percent(prompted.accuracy), detail=interval(prompted.interval))
+            Card(
+                label="Base model, policy in context",
+                value=percent(prompted.accuracy),
+                detail=interval(prompted.interval),
+            )
         )
     return cards
 

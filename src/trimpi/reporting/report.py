@@ -29,7 +29,7 @@ HEADING = re.compile(r"#{1,6}[ \t]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyPage:
-    """A policy as shown: ("text" or "heading", text) and ("image", data URI or "" when gone) pieces in reading order."""
+    """A policy as shown, in reading order: ("text" or "heading", text), and ("image", data URI or "" when gone)."""
 
     name: str
     hash: str
@@ -56,6 +56,11 @@ def write_report(run_dir: Path) -> Path:
     return path
 
 
+def _provenance(run: RunRecord) -> Mapping[str, Any]:
+    """The manifest without what the cost and the result tables show already."""
+    return {key: value for key, value in run.manifest.items() if key not in ("stages", "evaluations")}
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -64,7 +69,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {"percent": wording.percent, "interval": wording.interval, "count": wording.count, "tally": wording.tally, "share": _share}
+    filters = {
+        "percent": wording.percent,
+        "interval": wording.interval,
+        "count": wording.count,
+        "tally": wording.tally,
+        "share": _share,
+    }
     environment.filters.update(filters)
     environment.globals.update(outcome_labels=wording.OUTCOME_LABELS, outcomes=OUTCOMES, missing=wording.MISSING)
     return environment
@@ -80,7 +91,7 @@ def _content(run: RunRecord) -> Mapping[str, Any]:
         "requests": shown_requests(run),
         "costs": [_stage_cost(stage) for stage in run.stages],
         "evaluation_seconds": wording.seconds(_evaluation_seconds(run)),
-        "provenance": wording.flatten(run.manifest),
+        "provenance": wording.flatten(_provenance(run)),
     }
 
 
@@ -88,7 +99,9 @@ def _policy_page(policy: Policy) -> PolicyPage:
     pieces: list[tuple[str, str]] = []
     for section in policy.sections:
         if isinstance(section, str):
-            pieces += [("heading" if HEADING.match(line) else "text", line) for line in section.splitlines(keepends=True)]
+            pieces += [
+                ("heading" if HEADING.match(line) else "text", line) for line in section.splitlines(keepends=True)
+            ]
         else:
             pieces.append(("image", image_data_uri(section.path) or ""))
     return PolicyPage(name=policy.name, hash=policy.content_hash, pieces=pieces)
@@ -101,6 +114,7 @@ def _stage_cost(stage: Stage) -> StageCost:
         label=stage.label,
         state="" if took else "not finished",
         cells=(
+            str(took.get("parent", wording.MISSING)),
             wording.count(steps),
             wording.seconds(seconds),
             wording.count(tokens),
@@ -111,7 +125,9 @@ def _stage_cost(stage: Stage) -> StageCost:
 
 
 def _evaluation_seconds(run: RunRecord) -> float | None:
-    results: list[SuiteResult | None] = [result for found in run.evaluations for result in (found.accuracy, found.in_context)]
+    results: list[SuiteResult | None] = [
+        result for found in run.evaluations for result in (found.accuracy, found.in_context)
+    ]
     return sum(result.seconds for result in results if result) if any(results) else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from trimpi.errors import RunError
-from trimpi.evaluation.results import ExampleRecord, SuiteResult, load_records, load_result
+from trimpi.evaluation.results import EFFICIENCY_FILE, ExampleRecord, SuiteResult, load_records, load_result
 from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.policies import Policy, load_policy
 from trimpi.reporting.wording import stage_label
@@ -100,7 +100,9 @@ def read_run(run_dir: Path) -> RunRecord:
     """Read a run directory. Raises RunError when there is none, or when a file in it cannot be read as what it is."""
     recipe_file = run_dir / "recipe.yaml"
     if not recipe_file.is_file():
-        raise RunError(f"{run_dir} is not a run directory (it has no recipe.yaml): give the folder that `trimpi run` wrote")
+        raise RunError(
+            f"{run_dir} is not a run directory (it has no recipe.yaml): give the folder that `trimpi run` wrote"
+        )
     recipe_text = recipe_file.read_text(encoding="utf-8")
     manifest_file = run_dir / "manifest.json"
     return RunRecord(
@@ -142,7 +144,7 @@ def _stage(number: int, name: str, folder: Path) -> Stage:
 
 
 def _evaluation(number: int, name: str, folder: Path) -> Evaluation:
-    accuracy, in_context, efficiency = (folder / f"{suite}.json" for suite in ("accuracy", "in_context", "efficiency"))
+    accuracy, in_context, efficiency = (folder / name for name in ("accuracy.json", "in_context.json", EFFICIENCY_FILE))
     return Evaluation(
         number=number,
         name=name,

@@ -61,7 +61,11 @@ def shown_requests(run: RunRecord) -> list[ShownRequest]:
 
 
 def choose(
-    records: Sequence[ExampleRecord], *, before: dict[str, ExampleRecord], after: dict[str, ExampleRecord], number: int = SHOWN
+    records: Sequence[ExampleRecord],
+    *,
+    before: dict[str, ExampleRecord],
+    after: dict[str, ExampleRecord],
+    number: int = SHOWN,
 ) -> list[str]:
     """Example ids: taken in turns from gained, still right, lost and still wrong, within each by a hash of the id."""
     groups: dict[tuple[bool, bool], list[str]] = defaultdict(list)
@@ -88,7 +92,9 @@ def _shown(run: RunRecord, before: ExampleRecord | None, after: ExampleRecord | 
         policy=record.policy,
         prompt=run.requests.get(record.id),
         # A path written relative is relative to the run; an absolute one stays as it is.
-        pictures=[Picture(name=Path(image).name, data_uri=image_data_uri(run.folder / image)) for image in record.images],
+        pictures=[
+            Picture(name=Path(image).name, data_uri=image_data_uri(run.folder / image)) for image in record.images
+        ],
         gold=record.gold,
         before=_reply(before),
         after=_reply(after),

@@ -1,4 +1,4 @@
-"""matplotlib figures as inline SVG that follows the page: its colours are CSS variables, its text is the page's font."""
+"""matplotlib figures as inline SVG that follows the page: colours are CSS variables, text is in the page's font."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# matplotlib knows only fixed colours, so each variable is drawn in a colour that nothing else uses and renamed afterwards.
+# matplotlib knows only fixed colours: each variable is drawn in one that nothing else uses, and renamed afterwards.
 VARIABLES: Mapping[str, str] = {
     "#010203": "--ink",
     "#010204": "--muted",
@@ -24,7 +24,7 @@ VARIABLES: Mapping[str, str] = {
     "#01020a": "--surface",
 }
 INK, MUTED, LINE, FREE, AWARE, GOOD, TOTAL, SURFACE = VARIABLES
-STYLE: Mapping[str, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "sans-serif",
@@ -56,7 +56,8 @@ STYLE: Mapping[str, Any] = {
     "lines.solid_capstyle": "round",
 }
 PROLOGUE = re.compile(r"^.*?(?=<svg\b)", re.DOTALL)
-METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+# Its style element would apply to the whole page; the page has the same rule for its figures only.
+UNWANTED = re.compile(r"<(?P<tag>metadata|style)\b.*?</(?P=tag)>", re.DOTALL)
 SIZE = re.compile(r' (?:width|height)="[^"]*"')
 REFERENCE = re.compile(r'(?P<before>\bid="|href="#|url\(#)')
 FONT_FAMILY = re.compile(r"font-family: [^;\"]*;? ?")
@@ -65,7 +66,7 @@ FONT_FAMILY = re.compile(r"font-family: [^;\"]*;? ?")
 @contextmanager
 def canvas(*, width: float = 5.8, height: float = 3.2, columns: int = 1) -> Iterator[tuple[Figure, list[Axes]]]:
     """A figure in inches with its axes side by side, drawn in the page's style."""
-    with mpl.rc_context(dict(STYLE)):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
@@ -75,7 +76,7 @@ def to_svg(figure: Figure, *, name: str) -> str:
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = METADATA.sub("", PROLOGUE.sub("", buffer.getvalue()))
+    svg = UNWANTED.sub("", PROLOGUE.sub("", buffer.getvalue()))
     opening, rest = svg.split(">", maxsplit=1)
     svg = f"{SIZE.sub('', opening)}>{rest}"
     svg = REFERENCE.sub(rf"\g<before>{name}-", svg)

@@ -21,9 +21,11 @@ LEGEND = (
 
 
 def results_table(run_dir: Path) -> Table:
-    """The results of a run as a rich table for a terminal of 80 columns. Raises RunError when it is not a run directory."""
+    """The results of a run as a rich table for a terminal of 80 columns. Raises RunError where there is no run."""
     run = read_run(run_dir)
-    table = Table(box=SIMPLE_HEAD, title=escape(run.name), caption=_caption(run), title_justify="left", caption_justify="left")
+    table = Table(
+        box=SIMPLE_HEAD, title=escape(run.name), caption=_caption(run), title_justify="left", caption_justify="left"
+    )
     for heading in HEADINGS:
         table.add_column(heading.replace(" ", "\n"), justify="left" if heading == "after" else "right", no_wrap=True)
     for evaluation in run.evaluations:

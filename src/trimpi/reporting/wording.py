@@ -73,13 +73,18 @@ def size(number: float | None) -> str:
 
 def tally(outcomes: Mapping[str, int]) -> str:
     """The outcomes that occurred, with their counts."""
-    return ", ".join(f"{number} {OUTCOME_LABELS.get(name, name)}" for name, number in outcomes.items() if number) or MISSING
+    return (
+        ", ".join(f"{number} {OUTCOME_LABELS.get(name, name)}" for name, number in outcomes.items() if number)
+        or MISSING
+    )
 
 
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Nested JSON as (dotted key, text) rows, in order."""
     if isinstance(value, Mapping) and value:
-        return [row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key))]
+        return [
+            row for key, inner in value.items() for row in flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+        ]
     if isinstance(value, list) and any(isinstance(inner, Mapping | list) for inner in value):
         return [row for number, inner in enumerate(value) for row in flatten(inner, f"{prefix}.{number}")]
     if isinstance(value, list):

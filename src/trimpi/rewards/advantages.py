@@ -1,4 +1,4 @@
-"""Advantages of a group of rollouts: rewards against the pooled mean of their group (paper, Training, 3). Pure, torch-free."""
+"""Advantages: the rewards of a group of rollouts against their pooled mean (paper, Training, 3). Pure, torch-free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAME_REWARD = 1e-9
 def pooled_advantages(rewards: Sequence[float], *, group_size: int) -> list[float]:
     """(reward - mean) / (sample standard deviation + EPSILON), both over consecutive groups of `group_size` rewards.
 
-    Policy-free and policy-aware rollouts of a group are pooled. Raises ValueError when a group would be cut, or has one member.
+    Policy-free and policy-aware rollouts of a group are pooled. Raises ValueError for a cut group, or a size below 2.
     """
     if group_size < 2 or len(rewards) % group_size:
         raise ValueError(f"{len(rewards)} rewards are not whole groups of {group_size} (at least 2)")
@@ -24,7 +24,7 @@ def pooled_advantages(rewards: Sequence[float], *, group_size: int) -> list[floa
 
 
 def is_zero_variance(rewards: Sequence[float]) -> bool:
-    """Whether a group teaches nothing: all of its rewards are the same. Judged by equality, not by a rounded deviation."""
+    """Whether a group teaches nothing: all of its rewards are equal. A deviation would be rounded; this is not."""
     return max(rewards) - min(rewards) < SAME_REWARD
 
 

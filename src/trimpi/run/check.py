@@ -14,6 +14,7 @@ from trimpi.recipe import CotSftConfig, DirectSftConfig, Recipe, RlConfig, Stage
 from trimpi.rewards.response import write_response
 from trimpi.run.data import SPLITS
 from trimpi.run.directory import stage_name
+from trimpi.run.inputs import examples_of, validate_inputs
 from trimpi.tasks.base import Task
 from trimpi.types import Example
 
@@ -74,7 +75,7 @@ class CheckResult:
 
 def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes: int = 1) -> CheckResult:
     """Validate the task and sum up what the recipe would do. Raises DataError for the first wrong gold answer."""
-    task.validate()
+    validate_inputs(recipe, task)
     splits = [_summarise_split(name, task, tokens) for name in SPLITS]
     return CheckResult(
         policies=[_summarise_policy(policy, task, tokens) for policy in task.policies.values()],
@@ -120,30 +121,19 @@ def majority_rate(examples: Sequence[Example]) -> float:
 def _summarise_stage(
     name: str, stage: StageConfig, task: Task, tokens: TokenCounter, train: SplitSummary, processes: int
 ) -> StageSummary:
-    examples = _stage_examples(stage, task)
+    examples = examples_of(stage, task)
     if isinstance(stage, RlConfig):
         # The loss is taken under the policy-free prompt for both halves.
         per_completion = train.policy_free_tokens + stage.max_new_tokens
         steps, total = stage.steps, stage.steps * stage.completions_per_step * per_completion
     else:
-        passes = len(examples) * stage.epochs
+        passes = max(1, round(len(examples) * stage.epochs))
         steps = ceil(passes / (stage.batch_size * stage.gradient_accumulation * processes))
         prompt = train.policy_aware_tokens if isinstance(stage, VmCptConfig) else train.policy_free_tokens
         total = passes * (prompt + _response_tokens(stage, examples[:SAMPLED_EXAMPLES], tokens))
     return StageSummary(
         name=name, examples=len(examples), steps=steps, tokens=total, tokens_are_a_bound=isinstance(stage, RlConfig)
     )
-
-
-def _stage_examples(stage: StageConfig, task: Task) -> list[Example]:
-    """The first `examples_per_policy` training examples of each policy."""
-    taken: Counter[str] = Counter()
-    kept = []
-    for example in task.examples("train"):
-        if stage.examples_per_policy is None or taken[example.policy_name] < stage.examples_per_policy:
-            taken[example.policy_name] += 1
-            kept.append(example)
-    return kept
 
 
 def _response_tokens(

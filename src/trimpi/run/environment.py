@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -31,6 +33,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _git_revision(source: Path) -> dict[str, Any] | None:
     """None unless the source file is tracked: an installed package may lie inside somebody else's checkout."""
     if _git(source.parent, "ls-files", "--error-unmatch", source.name) is None:

@@ -10,6 +10,7 @@ from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run import manifest
 from trimpi.run.data import write_data
 from trimpi.run.directory import BASE_NAME, RunDirectory, stage_name
+from trimpi.run.inputs import validate_inputs
 from trimpi.run.logs import merge_logs
 from trimpi.run.services import RunServices, evaluation_request
 from trimpi.stages.context import StageContext
@@ -42,7 +43,7 @@ def _prepare(recipe: Recipe, run: RunDirectory, base_model: Path, services: RunS
         return services.build_task(recipe, lambda done, total: None)
     with services.reporter.track("preparing the data") as progress:
         task = services.build_task(recipe, progress)
-        task.validate()
+        validate_inputs(recipe, task)
     # Only now: a recipe that turned out wrong can then be mended and started again in the same directory.
     run.claim(recipe)
     manifest.open_manifest(run, recipe, task, base_model=base_model, processes=services.processes.count)

@@ -11,6 +11,9 @@ from trimpi.errors import RunError
 LONGEST_WAIT = timedelta(hours=24)
 """The others wait while the main process evaluates, which can take longer than the library's default of minutes."""
 
+LAUNCHER_VARIABLES = ("RANK", "MASTER_ADDR", "MASTER_PORT")
+HOW_TO_START = "start them with `torchrun --nproc_per_node N -m trimpi run ...`"
+
 
 class Processes(Protocol):
     """How many work on a run, which of them this is, and how they wait for each other."""
@@ -45,10 +48,7 @@ class TorchProcesses:
         self.count = self._state.num_processes
         self.is_main = self._state.is_main_process
         if self.count != expected:
-            raise RunError(
-                f"WORLD_SIZE is {expected}, but {self.count} processes are connected: "
-                "start them with `torchrun --nproc_per_node N -m trimpi run ...`"
-            )
+            raise RunError(f"WORLD_SIZE is {expected}, but {self.count} processes are connected: {HOW_TO_START}")
 
     def barrier(self) -> None:
         self._state.wait_for_everyone()
@@ -59,4 +59,9 @@ def join_processes() -> Processes:
     given = os.environ.get("WORLD_SIZE", "1")
     if not given.isdecimal() or int(given) < 1:
         raise RunError(f"WORLD_SIZE is {given!r}; allowed is a whole number of processes, which torchrun sets itself")
-    return SingleProcess() if int(given) == 1 else TorchProcesses(int(given))
+    if int(given) == 1:
+        return SingleProcess()
+    missing = [name for name in LAUNCHER_VARIABLES if name not in os.environ]
+    if missing:
+        raise RunError(f"WORLD_SIZE is {given}, but {' and '.join(missing)} are not set: {HOW_TO_START}")
+    return TorchProcesses(int(given))

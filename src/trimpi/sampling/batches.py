@@ -17,8 +17,8 @@ IMAGE_LENGTH = 200
 def plan_batches(prompts: Sequence[Prompt], *, batch_size: int) -> list[Batch]:
     """Every row once, at most `batch_size` rows a batch.
 
-    Rows of the same prompt stay together, so that it is encoded once; prompts of like length share a batch, so that little
-    is padded. Policy-free and policy-aware prompts therefore seldom meet.
+    Rows of the same prompt stay together, so that it is encoded once; prompts of like length share a batch, so that
+    little is padded. Policy-free and policy-aware prompts therefore seldom meet.
     """
     rows_of: dict[Prompt, list[int]] = defaultdict(list)
     for row, prompt in enumerate(prompts):

@@ -10,7 +10,9 @@ from transformers import LogitsProcessor
 
 def uniform_draws(seeds: Sequence[int], count: int) -> torch.Tensor:
     """One row of `count` draws in [0, 1) per seed: (rows, count), float64, on the CPU."""
-    return torch.stack([torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+    return torch.stack(
+        [torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    )
 
 
 def choose(log_probs: torch.Tensor, draws: torch.Tensor, *, top_p: float = 1.0) -> torch.Tensor:
@@ -38,18 +40,21 @@ def _nucleus(probs: torch.Tensor, top_p: float) -> torch.Tensor:
 class SeededChoice(LogitsProcessor):
     """Makes `generate` take the tokens that the rows' seeds choose, and keeps their log-probabilities.
 
-    It leaves one token possible per row, so whatever `generate` draws afterwards changes nothing. `log_probs` collects one
-    (rows,) tensor per step: under temperature alone (1 when greedy), before nucleus and suppression, as trainers score them.
+    It leaves one token possible per row, so whatever `generate` draws afterwards changes nothing. `log_probs` collects
+    one (rows,) tensor per step: under temperature alone (1 when greedy), before nucleus and suppression, as trainers
+    score them.
     """
 
-    def __init__(self, draws: torch.Tensor | None, *, temperature: float, top_p: float, suppressed: torch.Tensor) -> None:
+    def __init__(
+        self, draws: torch.Tensor | None, *, temperature: float, top_p: float, suppressed: torch.Tensor
+    ) -> None:
         self._draws = draws
         self._temperature = temperature
         self._top_p = top_p
         self._suppressed = suppressed
         self.log_probs: list[torch.Tensor] = []
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         log_probs = (scores.float() / (self._temperature or 1.0)).log_softmax(-1)
         allowed = log_probs.index_fill(-1, self._suppressed, -torch.inf)
         if self._draws is None:

@@ -17,8 +17,9 @@ from trimpi.types import Completion
 
 
 class LocalSampler:
-    """Samples `batch_size` completions at a time. A completion depends on its prompt, its seed and the weights, not on its batch.
+    """Samples `batch_size` completions at a time.
 
+    A completion depends on its prompt, its seed and the weights, not on the batch it is sampled in.
     Visual tokens are never sampled: they would stand for pixels that are not there.
     """
 
@@ -46,7 +47,11 @@ class LocalSampler:
         return [completions[start : start + samples] for start in range(0, len(completions), samples)]
 
     def sample_rows(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], settings: SamplingSettings, progress: Progress | None = None
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        settings: SamplingSettings,
+        progress: Progress | None = None,
     ) -> list[Completion]:
         """See `RowSampler.sample_rows`."""
         completions: dict[int, Completion] = {}
@@ -63,7 +68,7 @@ class LocalSampler:
         inputs = self._renderer.encode_prompts([prompts[same_prompt[0]] for same_prompt in batch], padding_side="left")
         choice = self._choice([seeds[row] for row in rows], settings)
         with self._generating(settings, copies=len(batch[0])) as model:
-            sequences = model.generate(
+            sequences = model.generate(  # type: ignore[operator]
                 **inputs.to(model.device, dtype=model.dtype), logits_processor=LogitsProcessorList([choice])
             )
         tokens = sequences[:, inputs["input_ids"].shape[1] :].tolist()

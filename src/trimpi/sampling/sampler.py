@@ -37,7 +37,7 @@ class Sampler(Protocol):
         seed: int,
         progress: Progress | None = None,
     ) -> list[list[Completion]]:
-        """`samples` completions for each prompt, in the order of the prompts; the same seed gives the same completions."""
+        """`samples` completions of each prompt, in the prompts' order; the same seed gives the same completions."""
         ...
 
 
@@ -45,13 +45,17 @@ class RowSampler(Protocol):
     """Completes one prompt per row, each row from its own seed: what rollouts need, where processes share the rows."""
 
     def sample_rows(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], settings: SamplingSettings, progress: Progress | None = None
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        settings: SamplingSettings,
+        progress: Progress | None = None,
     ) -> list[Completion]:
         """One completion per row, in the order of the rows."""
         ...
 
 
 def row_seed(*parts: int) -> int:
-    """A seed for one completion, from whatever identifies it; neighbouring parts give unrelated seeds. 0 <= seed < 2**63."""
+    """A seed in [0, 2**63) for one completion, from what identifies it; neighbouring parts give unrelated seeds."""
     digest = hashlib.blake2b(",".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

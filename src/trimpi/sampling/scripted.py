@@ -41,7 +41,11 @@ class ScriptedSampler:
         return [completions[start : start + samples] for start in range(0, len(completions), samples)]
 
     def sample_rows(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], settings: SamplingSettings, progress: Progress | None = None
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        settings: SamplingSettings,
+        progress: Progress | None = None,
     ) -> list[Completion]:
         """See `RowSampler.sample_rows`."""
         self.prompts += prompts

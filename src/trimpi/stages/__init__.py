@@ -7,10 +7,10 @@ __all__ = ["StageContext", "StageResult", "run_stage"]
 
 
 def run_stage(config: StageConfig, context: StageContext) -> StageResult:
-    """Train one stage from `context.model_path` into `context.output_dir`, which is then a folder `from_pretrained` loads.
+    """Train one stage from `context.model_path`; `context.output_dir` is then a model folder `from_pretrained` loads.
 
-    Killed at any point and called again, it goes on from the last complete checkpoint in `output_dir/checkpoints` and ends in
-    the same weights, `metrics.jsonl` and (rl) `rollouts.jsonl`. Call it in every process of a distributed launch.
+    Killed at any point and called again, it goes on from the last complete checkpoint in `output_dir/checkpoints` and
+    ends in the same weights, `metrics.jsonl` and (rl) `rollouts.jsonl`. Every process of a distributed launch calls it.
     """
     context.output_dir.mkdir(parents=True, exist_ok=True)
     # Imported late: torch and the trainers take seconds, and a recipe that is refused should not wait for them.

@@ -19,7 +19,7 @@ def peft_config(lora: LoraConfig | None, model: PreTrainedModel) -> PeftLoraConf
         return None
     return PeftLoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # only ever divided by the rank
         lora_dropout=lora.dropout,
         target_modules=_language_layers(model) if lora.target_modules is None else _known(lora.target_modules, model),
         task_type="CAUSAL_LM",
@@ -37,5 +37,7 @@ def _known(targets: list[str], model: PreTrainedModel) -> list[str]:
     full_names = {name for name, _ in model.named_modules()}
     unknown = [target for target in targets if target not in names and target not in full_names]
     if unknown:
-        raise ModelError(f"lora.target_modules names {', '.join(unknown)}; this model's linear layers are {', '.join(sorted(names))}")
+        raise ModelError(
+            f"lora.target_modules names {', '.join(unknown)}; this model's linear layers are {', '.join(sorted(names))}"
+        )
     return targets

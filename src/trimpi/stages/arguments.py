@@ -1,4 +1,4 @@
-"""Our stage settings as the arguments transformers' trainers take, and how precise the weights are while they are trained."""
+"""Our stage settings as the arguments transformers' trainers take, and how precise trained weights are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def check_process_count(world_size: int) -> None:
     """Raises RunError when the launcher announced another number of processes than joined: each would train alone."""
     if world_size != launched_processes():
         raise RunError(
-            f"{launched_processes()} processes were launched but {world_size} joined: start them with torchrun --nproc_per_node"
+            f"{launched_processes()} processes were launched but {world_size} joined: "
+            "start them with torchrun --nproc_per_node"
         )
 
 
@@ -34,7 +35,9 @@ def weights_dtype(config: TrainingConfig, model: ModelConfig) -> str:
     return model.dtype if config.lora is not None and torch.cuda.is_available() else "float32"
 
 
-def common_arguments(config: TrainingConfig, context: StageContext, *, updates_per_checkpoint_step: int = 1) -> dict[str, Any]:
+def common_arguments(
+    config: TrainingConfig, context: StageContext, *, updates_per_checkpoint_step: int = 1
+) -> dict[str, Any]:
     """What every stage passes to its trainer. TRL's defaults that are wrong on a CPU, or leave the machine, are off."""
     gpu = torch.cuda.is_available()
     scheduler = "constant_with_warmup" if config.scheduler == "constant" else config.scheduler

@@ -29,10 +29,12 @@ StepMetrics = Callable[[], Mapping[str, float]]
 class StageCallback(TrainerCallback):
     """Writes `metrics_file`; `step_metrics` adds what the trainer does not know. One process writes.
 
-    A line holds nothing that depends on the clock, so that an interrupted stage ends in the same lines as an uninterrupted one.
+    A line holds nothing that depends on the clock: an interrupted stage ends in the same lines as an uninterrupted one.
     """
 
-    def __init__(self, metrics_file: Path, *, progress: Progress | None, step_metrics: StepMetrics | None = None) -> None:
+    def __init__(
+        self, metrics_file: Path, *, progress: Progress | None, step_metrics: StepMetrics | None = None
+    ) -> None:
         self._metrics_file = metrics_file
         self._progress = progress
         self._step_metrics = step_metrics or dict
@@ -40,11 +42,16 @@ class StageCallback(TrainerCallback):
         self.last: dict[str, float] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """GRPO goes on counting from its checkpoint, which this is; the supervised count begins at 0, which this also is."""
+        """GRPO counts tokens on from its checkpoint; SFT begins at 0, and leaves this count of the state at 0."""
         self._tokens_seen = int(state.num_input_tokens_seen)
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Mapping[str, Any] | None = None, **_: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **_: Any,
     ) -> None:
         if not state.is_world_process_zero or logs is None or "loss" not in logs:
             return
@@ -60,4 +67,4 @@ class StageCallback(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if state.is_world_process_zero:
-            mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            mark_complete(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +52,7 @@ def publish(save: Callable[[Path], None], output_dir: Path) -> None:
     saving.mkdir(parents=True)
     save(saving)
     for path in sorted(saving.iterdir(), key=lambda path: path.name == PUBLISHED_LAST):
-        os.replace(path, output_dir / path.name)
+        path.replace(output_dir / path.name)
     saving.rmdir()
     shutil.rmtree(checkpoints_folder(output_dir), ignore_errors=True)
 

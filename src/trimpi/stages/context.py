@@ -18,8 +18,8 @@ Progress = Callable[[int, int], None]
 class StageContext:
     """Where a stage starts and where it writes.
 
-    `model_path` is the folder (or hub id) of the model to start from; `output_dir` becomes a model folder. A stage whose
-    output_dir holds checkpoints of an interrupted attempt goes on from the last complete one.
+    `model_path` is the folder (or hub id) of the model to start from; `output_dir` becomes a model folder. A stage
+    whose output_dir holds checkpoints of an interrupted attempt goes on from the last complete one.
     """
 
     task: Task
@@ -35,8 +35,8 @@ class StageContext:
 class StageResult:
     """What a finished stage cost, and its last metrics line.
 
-    `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt, from
-    the checkpoint it resumed from. `peak_memory_bytes` is this process's: resident, or of its GPU if it has one.
+    `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt,
+    from the checkpoint it resumed from. `peak_memory_bytes` is this process's: resident, or of its GPU if it has one.
     """
 
     steps: int

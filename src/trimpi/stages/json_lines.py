@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,13 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def keep_lines_until(path: Path, last_step: int) -> None:
-    """Drop every line of a step after `last_step`, and a line that was cut short; the file is replaced whole or not at all."""
+    """Drop every line of a step after `last_step`, and a line cut short; the file is replaced whole or not at all."""
     if not path.exists():
         return
     kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _is_until(line, last_step)]
     saving = path.with_suffix(".saving")
     saving.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-    os.replace(saving, path)
+    saving.replace(path)
 
 
 def _is_until(line: str, last_step: int) -> bool:
@@ -41,4 +40,4 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
     saving = path.with_suffix(".saving")
     saving.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(saving, path)
+    saving.replace(path)

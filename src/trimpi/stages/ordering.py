@@ -1,4 +1,4 @@
-"""In what order examples are seen: a pure function of their number and the seed, so that a resumed stage sees the same."""
+"""The order examples are seen in: a pure function of their number and the seed, so a resumed stage sees the same."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 WINDOW_BATCHES = 16
-"""Batches whose rows are sorted by length together: enough to save most of the padding, few enough to keep batches mixed."""
+"""Batches whose rows are sorted by length together: enough to save most padding, few enough to keep them mixed."""
 
 
 def draw_order(count: int, draws: int, *, seed: int) -> list[int]:
@@ -21,8 +21,8 @@ def draw_order(count: int, draws: int, *, seed: int) -> list[int]:
 def batched_order(lengths: Sequence[int], draws: int, *, batch_size: int, seed: int) -> list[int]:
     """Like `draw_order` over `len(lengths)` rows, with rows of like length in the same batch of `batch_size`.
 
-    Within windows of WINDOW_BATCHES batches rows are sorted by length, cut into batches, and the batches shuffled. Only the
-    last batch may be smaller.
+    Within windows of WINDOW_BATCHES batches rows are sorted by length, cut into batches, and the batches shuffled. Only
+    the last batch may be smaller.
     """
     order = draw_order(len(lengths), draws, seed=seed)
     generator = random.Random(seed + 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import PrinterCallback, Trainer
 
 from trimpi.models import save_model
 from trimpi.stages.arguments import check_process_count
@@ -22,8 +22,9 @@ ROLLOUTS_FILE = "rollouts.jsonl"
 
 
 def finish_training(trainer: Trainer, callback: StageCallback, context: StageContext, processor: Any) -> StageResult:
-    """Train to the end, going on from the last complete checkpoint, and make `context.output_dir` the trained model's folder."""
+    """Train to the end, from the last complete checkpoint on, and make `context.output_dir` the model's folder."""
     check_process_count(trainer.args.world_size)
+    trainer.remove_callback(PrinterCallback)
     checkpoint = _prepare_resume(trainer, context.output_dir)
     start = time.perf_counter()
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))

@@ -2,10 +2,12 @@
 
 - `_send_telemetry`: TRL pings a host at construction.
 - `create_model_card`: TRL writes a model card into every checkpoint; a stage has a manifest instead.
-- `_load_from_checkpoint`: transformers loads the tensors of a checkpoint by name with strict=False, and composite models are
-  saved under other names than they have in memory: a fully fine-tuned Qwen2.5-VL silently keeps its initial weights.
-- `_generate_and_score_completions`, `_get_per_token_logps_and_entropies`: the only place where a rollout's token ids, images
-  and sampling log-probabilities are together as the loss will see them; the canary looks at them there.
+- `_load_from_checkpoint`: transformers loads the tensors of a checkpoint by name with strict=False, and composite
+  models are saved under other names than they have in memory: a trained Qwen2.5-VL silently keeps its initial weights.
+- `model_accepts_loss_kwargs`, `_loss_shifts_labels`: Qwen-VL models say that their own loss cannot be told how many
+  tokens an update has, and every micro-batch then weighs the same. SFTTrainer's loss is not the model's, and can.
+- `_generate_and_score_completions`, `_get_per_token_logps_and_entropies`: the only place where a rollout's token ids,
+  images and sampling log-probabilities are together as the loss will see them; the canary looks at them there.
 - `unwrap_model_for_generation`: how TRL itself reaches the weights for sampling.
 """
 
@@ -14,15 +16,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.utils import is_peft_model
 from transformers import PreTrainedModel
 
+from trimpi.models import load_model
+
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
-from trl import GRPOTrainer, SFTTrainer
+from trl import GRPOConfig, GRPOTrainer, SFTTrainer
 from trl.models.utils import unwrap_model_for_generation
 
 Batch = dict[str, Any]
@@ -58,16 +62,22 @@ class _Seams:
         if is_peft_model(target) or self.is_fsdp_enabled:  # type: ignore[attr-defined]
             super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
             return
-        saved = type(target).from_pretrained(resume_from_checkpoint, dtype=target.dtype)
+        saved = load_model(resume_from_checkpoint, dtype=str(target.dtype).removeprefix("torch."), device="cpu")
         target.load_state_dict(saved.state_dict(), strict=True)
 
 
 class SupervisedTrainer(_Seams, SFTTrainer):
     """TRL's SFTTrainer, for data that our collator has encoded.
 
-    It is kept for its fused language-model head: the logits of a long policy over a large vocabulary are never held at once.
-    Its own handling of images and prompts is not used: its vision collator learns image tokens and cuts long sequences.
+    It is kept for its fused language-model head: the logits of a long policy over a large vocabulary are never held at
+    once. Its own handling of images and prompts is not used: its vision collator learns image tokens and cuts long
+    sequences. The loss of an update is the mean over all its counted tokens, over micro-batches and processes.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = True
+        self._loss_shifts_labels = True
 
 
 class RolloutTrainer(_Seams, GRPOTrainer):
@@ -84,11 +94,16 @@ class RolloutTrainer(_Seams, GRPOTrainer):
             check(self, batch)
         return batch
 
+    @property
+    def network(self) -> PreTrainedModel:
+        """The model that is trained, unwrapped."""
+        return cast("PreTrainedModel", self.model)
+
     @torch.no_grad()
     def completion_logprobs(self, batch: Batch) -> torch.Tensor:
         """The trainer's log-probabilities of a scored batch's completion tokens: (rows, longest completion)."""
-        training = self.model.training
-        self.model.eval()
+        training = self.network.training
+        self.network.eval()
         try:
             log_probs, _, _ = self._get_per_token_logps_and_entropies(
                 self.model,
@@ -99,18 +114,19 @@ class RolloutTrainer(_Seams, GRPOTrainer):
                 **{key: batch[key] for key in FORWARD_INPUTS if key in batch},
             )
         finally:
-            self.model.train(training)
+            self.network.train(training)
         return log_probs
 
 
 @contextmanager
-def sampling_model(trainer: GRPOTrainer) -> Iterator[PreTrainedModel]:
+def sampling_model(trainer: RolloutTrainer) -> Iterator[PreTrainedModel]:
     """The trainer's model as `generate` needs it: unwrapped, its weights gathered, under the trainer's precision."""
+    arguments = cast("GRPOConfig", trainer.args)
     unwrapped = unwrap_model_for_generation(
         trainer.model_wrapped,
         trainer.accelerator,
-        gather_deepspeed3_params=trainer.args.ds3_gather_for_generation,
-        gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs,
+        gather_deepspeed3_params=arguments.ds3_gather_for_generation,
+        gradient_checkpointing_kwargs=cast("dict[str, Any] | None", arguments.gradient_checkpointing_kwargs),
     )
     with unwrapped as model, trainer.accelerator.autocast():
         yield model

@@ -70,7 +70,7 @@ def teach_language(
 ) -> None:
     """Next-token loss on every assistant turn. `on_pixels` trains the vision tower too; else visual tokens are symbols.
 
-    `progress` is the stretch of the curriculum this phase covers. `frozen_rows` are embedding rows that stay as they are.
+    The first leaves the learning rate up, for the second to bring down. `progress` is the stretch of the curriculum this phase covers. `frozen_rows` are embedding rows that stay as they are.
     """
     first, last = progress
     model.model.visual.requires_grad_(on_pixels)
@@ -104,7 +104,16 @@ def teach_language(
         return total, metrics | ({"seeing": float(seeing)} if on_pixels else {})
 
     run_phase(
-        name, model, step_loss, steps=steps, learning_rate=learning_rate, weight_decay=0.02, folder=folder, seed=seed, measure=measure
+        name,
+        model,
+        step_loss,
+        steps=steps,
+        learning_rate=learning_rate,
+        weight_decay=0.02,
+        decay=on_pixels,
+        folder=folder,
+        seed=seed,
+        measure=measure,
     )
 
 

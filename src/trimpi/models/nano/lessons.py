@@ -13,7 +13,7 @@ from trimpi.models.nano.text_skills import TEXT_SKILLS
 from trimpi.policies import Policy
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, POLICY_SEPARATOR, join_texts
 from trimpi.rewards.response import write_response
-from trimpi.tasks.clevr.crops import SHOWN_ATTRIBUTES
+from trimpi.tasks.clevr.crops import SHOWN_ATTRIBUTES, SHOWN_SHARE
 from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.clevr.tree import Decision, decisions, sample_tree, walk
@@ -22,8 +22,6 @@ from trimpi.types import ImagePart, Message, Part
 SKILL_INSTRUCTION = "Answer the question."
 """The system turn of everything that is not a policy task."""
 QUESTIONS_PER_PICTURE = 8
-SHOWN_SHARE = 0.6
-"""Share of the conditions of a variant-M policy whose value is shown by a crop, where a crop can show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,12 +27,12 @@ class Optimizers:
         self.peak = learning_rate
         self.parameters = [*matrices, *others]
 
-    def step(self, step: int, steps: int) -> float:
-        """Clip, step at the scheduled learning rate, clear the gradients; returns the gradient norm before clipping."""
+    def step(self, share: float) -> float:
+        """Clip, step at this share of the peak learning rate, clear the gradients; returns the norm before clipping."""
         norm = float(nn.utils.clip_grad_norm_(self.parameters, 1.0))
         for part in self.parts:
             for group in part.param_groups:
-                group["lr"] = self.peak * scheduled_share(step, steps)
+                group["lr"] = self.peak * share
             part.step()
             part.zero_grad(set_to_none=True)
         return norm
@@ -45,10 +45,10 @@ class Optimizers:
             part.load_state_dict(state)
 
 
-def scheduled_share(step: int, steps: int) -> float:
-    """Share of the peak learning rate at a step: linear warm-up, then half a cosine down to FINAL_SHARE."""
-    if step < WARMUP_STEPS:
-        return (step + 1) / WARMUP_STEPS
+def scheduled_share(step: int, steps: int, *, decay: bool) -> float:
+    """Share of the peak learning rate at a step: linear warm-up, then flat, or half a cosine down to FINAL_SHARE."""
+    if step < WARMUP_STEPS or not decay:
+        return min(1.0, (step + 1) / WARMUP_STEPS)
     progress = min(1.0, (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS))
     return FINAL_SHARE + (1 - FINAL_SHARE) * 0.5 * (1 + math.cos(math.pi * progress))
 

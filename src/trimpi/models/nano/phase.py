@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trimpi.models.nano.optimizers import Optimizers
+from trimpi.models.nano.optimizers import Optimizers, scheduled_share
 
 CHECKPOINT_SECONDS = 120
 
@@ -25,10 +25,11 @@ def run_phase(
     steps: int,
     learning_rate: float,
     weight_decay: float,
+    decay: bool,
     folder: Path,
     seed: int,
     measure: Callable[[], dict[str, float]] | None = None,
-    measure_every: int = 500,
+    measure_every: int = 400,
 ) -> None:
     """Minimise `step_loss(step, rng)` over the trainable parameters of `module`; skip it when the folder says it is done.
 
@@ -47,7 +48,7 @@ def run_phase(
         torch.manual_seed(rng.getrandbits(32))
         loss, metrics = step_loss(step, rng)
         loss.backward()  # type: ignore[no-untyped-call]
-        metrics["gradient_norm"] = optimizers.step(step, steps)
+        metrics["gradient_norm"] = optimizers.step(scheduled_share(step, steps, decay=decay))
         log.add(step, {"loss": float(loss.detach()), **metrics})
         last = step + 1 == steps
         if measure and (last or (step + 1) % measure_every == 0):

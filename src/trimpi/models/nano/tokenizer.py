@@ -22,7 +22,7 @@ SPECIAL_TOKENS = (
 )
 FORMAT_TOKENS = ("<think>", "</think>", "\\boxed{")
 """One token each, but ordinary text: they are part of what a model says."""
-WORD = r" ?\d(?:\.\d)+| ?\d{1,2}| ?\p{L}+|\s?[^\s\p{L}\d]+|\s+"
+WORD = r" ?\d(?:\.\d)+| ?\d{1,2}| ?\p{L}+| ?[^\s\p{L}\d]+|\s+"
 VOCABULARY_SIZE = 1024
 CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 

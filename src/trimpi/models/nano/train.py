@@ -7,6 +7,7 @@ while the language model learns on perfect visual tokens (two processes, one cor
 from __future__ import annotations
 
 import argparse
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGenera
 
 from trimpi.models.nano.batches import LessonEncoder
 from trimpi.models.nano.build import build_nano_model
+from trimpi.models.nano.export import export_base
 from trimpi.models.nano.language_phase import Seer, sample_lesson, teach_language
 from trimpi.models.nano.measure import measure_exams
 from trimpi.models.nano.pictures import PictureLibrary
@@ -25,7 +27,8 @@ from trimpi.models.nano.vision_phase import cell_labels, look, teach_vision
 from trimpi.tasks.clevr.rendered import rendered_scenes
 
 SCENES, HELD_OUT, SCENE_SEED = 20480, 512, 1
-VISION_STEPS, LANGUAGE_STEPS, JOINT_STEPS = 2600, 2400, 1500
+VISION_STEPS, LANGUAGE_STEPS, JOINT_STEPS = 1400, 900, 2200
+EXAM_COUNT, EXAM_SEED = 500, 2
 QUICK_EXAMS = ("exists", "count", "policy_T2", "policy_T3", "policy_M2")
 
 
@@ -49,7 +52,7 @@ class Workshop:
         )
 
     def language(self) -> None:
-        self._teach("language", LANGUAGE_STEPS, 2e-3, 4096, on_pixels=False, progress=(0.0, 1.0))
+        self._teach("language", LANGUAGE_STEPS, 2e-3, 4096, on_pixels=False, progress=(0.0, 0.4))
 
     def joint(self) -> None:
         """Both halves together; the language half starts from its own checkpoint, the vision half from its."""
@@ -57,12 +60,25 @@ class Workshop:
             halves = torch.load(self.folder / "language.pt", weights_only=True)["module"]
             eyes = torch.load(self.folder / "vision.pt", weights_only=True)["module"]
             self.model.load_state_dict({**halves, **{f"model.visual.{name}": value for name, value in eyes.items()}})
-        self._teach("joint", JOINT_STEPS, 1e-3, 6144, on_pixels=True, progress=(1.0, 1.0))
+        self._teach("joint", JOINT_STEPS, 1.5e-3, 4096, on_pixels=True, progress=(0.4, 1.0))
 
     def export(self, target: Path) -> None:
-        from trimpi.models.nano.export import export_base
-
-        export_base(self.model, self.tokenizer, target)
+        """Sit the exams, then write the folder that the package ships."""
+        state = torch.load(self.folder / "joint.pt", weights_only=True)["module"]
+        self.model.load_state_dict(state)
+        self.model.eval()
+        see = self.see(on_pixels=True)
+        exams = measure_exams(self.model, self.encoder, self.held_out, see, count=EXAM_COUNT, seed=EXAM_SEED)
+        facts = {
+            "count": EXAM_COUNT,
+            "seed": EXAM_SEED,
+            "held_out": HELD_OUT,
+            "scenes": SCENES,
+            "vision_steps": VISION_STEPS,
+            "language_steps": LANGUAGE_STEPS,
+            "joint_steps": JOINT_STEPS,
+        }
+        export_base(self.model, self.tokenizer, target, exams=exams, facts=facts)
 
     def see(self, *, on_pixels: bool) -> Seer:
         if on_pixels:
@@ -96,11 +112,9 @@ class Workshop:
     def _tokenizer(self) -> PreTrainedTokenizerFast:
         saved = self.folder / "tokenizer"
         if not saved.exists():
-            import random
-
             rng = random.Random(self.seed)
             lessons = [sample_lesson(rng, self.held_out, index / 4000) for index in range(4000)]
-            texts = ["".join(p for m in lesson.messages for p in (*m.parts, "\n") if isinstance(p, str)) for lesson in lessons]
+            texts = [f"{m.role}\n{text}" for lesson in lessons for m in lesson.messages for text in m.parts if isinstance(text, str)]
             train_tokenizer(texts).save_pretrained(saved)
         return PreTrainedTokenizerFast.from_pretrained(saved)
 

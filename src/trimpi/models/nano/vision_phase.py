@@ -31,7 +31,16 @@ def teach_vision(
         return measure_vision(visual, held_out, symbols)
 
     run_phase(
-        "vision", visual, step_loss, steps=steps, learning_rate=2e-3, weight_decay=0.01, folder=folder, seed=seed, measure=measure
+        "vision",
+        visual,
+        step_loss,
+        steps=steps,
+        learning_rate=2e-3,
+        weight_decay=0.01,
+        decay=True,
+        folder=folder,
+        seed=seed,
+        measure=measure,
     )
 
 

@@ -1,7 +1,7 @@
 """The canary: on the first batch, the sampler's and the trainer's log-probabilities of the same tokens must agree.
 
-Rollouts sampled from other weights, another prompt or other images than the loss is computed on train on noise without any error;
-this is where it shows.
+Rollouts sampled from other weights, another prompt or other images than the loss is computed on would train on noise
+without any error; this is where it shows.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ def check_first_batch(trainer: RolloutTrainer, batch: Batch) -> None:
     gap = logprob_gap(trainer.completion_logprobs(batch), batch["sampling_per_token_logps"], batch["completion_mask"])
     total, count = trainer.accelerator.reduce(gap, reduction="sum").tolist()
     mean = total / max(count, 1.0)
-    exact = trainer.model.dtype == torch.float32 and not (trainer.args.bf16 or trainer.args.fp16 or trainer.use_vllm)
+    exact = trainer.network.dtype == torch.float32 and not (trainer.args.bf16 or trainer.args.fp16 or trainer.use_vllm)
     bound = FULL_PRECISION_BOUND if exact else HALF_PRECISION_BOUND
     if not mean <= bound:
         raise RunError(
-            f"the sampler and the trainer disagree about the first batch: their log-probabilities differ by {mean:.3g} nats a "
-            f"token on average, {bound:g} is allowed. They do not see the same weights, tokens or images, so training is stopped"
+            "the sampler and the trainer disagree about the first batch: their log-probabilities differ by "
+            f"{mean:.3g} nats a token on average, {bound:g} is allowed. They do not see the same weights, tokens or "
+            "images, "
+            "so training is stopped: report this with the recipe"
         )
 
 
 def logprob_gap(trainer: torch.Tensor, sampler: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """The sum of absolute differences and the number of tokens they are over: (2,), float32.
 
-    All arguments are (rows, longest completion). Tokens without a sampling log-probability (NaN: policy-aware rows) are left out.
+    All arguments are (rows, longest completion). Tokens without a sampling log-probability (NaN: policy-aware rows) are
+    left out.
     """
     counted = mask.bool() & ~sampler.isnan()
     difference = (trainer - sampler).abs()[counted]

@@ -15,8 +15,8 @@ from trimpi.types import ImagePart, Message
 def rollout_dataset(prompts: Sequence[Prompt]) -> Dataset:
     """One row per group, in the order they are trained on: text turns, and the images of the user turn by path.
 
-    Texts and images are apart because Arrow would give every content part of a list an `image` key, which templates take for
-    an image. Raises ModelError for a prompt that this cannot say.
+    Texts and images are apart because Arrow would give every part of a content list an `image` key, which templates
+    take for an image. Raises ModelError for a prompt that this cannot say.
     """
     return Dataset.from_list([chat_row(prompt) for prompt in prompts])
 

@@ -29,7 +29,7 @@ class GroupPlan:
     seed: int
 
     def rows(self, *, step: int, process: int, count: int) -> list[Row]:
-        """The `count` rows of a process in step 0, 1, ...; a row depends on its place in the step, not on who samples it."""
+        """The `count` rows of a process in step 0, 1, ...; a row depends on its place in the step, not its process."""
         return [self._row(step, process * count + row) for row in range(count)]
 
     def _row(self, step: int, place: int) -> Row:

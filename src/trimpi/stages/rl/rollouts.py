@@ -58,17 +58,26 @@ class PolicyRollouts:
         self.statistics: dict[str, float] = {}
 
     def __call__(self, chats: list[list[dict[str, Any]]], trainer: RolloutTrainer) -> dict[str, list[Any]]:
-        """`chats` are this process's policy-free prompts, one per row. Raises RunError when they are not the planned ones."""
+        """`chats` are this process's policy-free prompts, one per row. Raises RunError when they are not as planned."""
         step = trainer.state.global_step // trainer.num_iterations
         rows = self._plan.rows(step=step, process=trainer.accelerator.process_index, count=len(chats))
         policy_free = [self._renderer.prompt(self._examples[row.example]) for row in rows]
         if not all(same_chat(chat, prompt) for chat, prompt in zip(chats, policy_free, strict=True)):
-            raise RunError(f"step {step + 1}: the trainer's prompts are not the ones planned for it, so rewards would be misplaced")
+            raise RunError(
+                f"step {step + 1}: the trainer's prompts are not those planned for it, so rewards would be misplaced: "
+                "report this with the recipe"
+            )
         with self._sampler(trainer) as sampler:
-            completions = sampler.sample_rows([self._prompt(row) for row in rows], [row.seed for row in rows], self._settings)
+            completions = sampler.sample_rows(
+                [self._prompt(row) for row in rows], [row.seed for row in rows], self._settings
+            )
         rollouts = [
             score_rollout(
-                self._task, self._examples[row.example], completion, policy_aware=row.policy_aware, weights=self._config.rewards
+                self._task,
+                self._examples[row.example],
+                completion,
+                policy_aware=row.policy_aware,
+                weights=self._config.rewards,
             )
             for row, completion in zip(rows, completions, strict=True)
         ]
@@ -96,7 +105,9 @@ class PolicyRollouts:
         everywhere: list[tuple[str, Rollout]] = gather_object(list(zip(ids, rollouts, strict=True)))
         size = self._plan.group_size
         groups = [
-            RolloutGroup(example_id=everywhere[start][0], rollouts=[rollout for _, rollout in everywhere[start : start + size]])
+            RolloutGroup(
+                example_id=everywhere[start][0], rollouts=[rollout for _, rollout in everywhere[start : start + size]]
+            )
             for start in range(0, len(everywhere), size)
         ]
         self.statistics = rollout_statistics(groups)

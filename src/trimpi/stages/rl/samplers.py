@@ -23,7 +23,9 @@ def check_sampler(config: SamplerConfig) -> None:
     if not isinstance(config, VllmSamplerConfig):
         return
     if find_spec("vllm") is None:
-        raise ModelError("sampler.type is vllm, but vllm is not installed: pip install 'trimpi[vllm]', or sampler.type=local")
+        raise ModelError(
+            "sampler.type is vllm, but vllm is not installed: pip install 'trimpi[vllm]', or sampler.type=local"
+        )
     if not torch.cuda.is_available():
         raise ModelError("sampler.type is vllm, which needs a GPU, and there is none: use sampler.type=local")
 
@@ -31,8 +33,8 @@ def check_sampler(config: SamplerConfig) -> None:
 def sampler_arguments(config: RlConfig) -> dict[str, Any]:
     """What TRL must know of the sampler.
 
-    With vLLM, TRL corrects for the difference between vLLM's and the trainer's probabilities. The policy-aware rows carry NaN
-    as their sampling log-probabilities, so they are left as they are, as PolicyRollout wants (paper, Training, 3).
+    With vLLM, TRL corrects for the difference between vLLM's and the trainer's probabilities. The policy-aware rows
+    carry NaN as their sampling log-probabilities, so they are left alone, as PolicyRollout wants (paper, Training, 3).
     """
     if not isinstance(config.sampler, VllmSamplerConfig):
         return {}

@@ -12,7 +12,9 @@ from trimpi.types import Completion, Example, Rollout
 REWARDS = ("format", "accuracy")
 
 
-def score_rollout(task: Task, example: Example, completion: Completion, *, policy_aware: bool, weights: RewardWeights) -> Rollout:
+def score_rollout(
+    task: Task, example: Example, completion: Completion, *, policy_aware: bool, weights: RewardWeights
+) -> Rollout:
     """The weighted sum of the format reward and the task's score (paper, Training)."""
     rewards = {"format": format_reward(completion.text), "accuracy": task.score(example, completion).value}
     reward = weights.format * rewards["format"] + weights.accuracy * rewards["accuracy"]

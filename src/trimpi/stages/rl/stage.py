@@ -39,7 +39,9 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
     examples = first_per_policy(context.task.examples("train"), config.examples_per_policy)
     plan = group_plan(config, len(examples), seed=context.seed)
     processor = load_processor(context.model_path)
-    processor.tokenizer.padding_side = "left"  # as TRL pads prompts; it takes the image tensors' layout from the processor
+    processor.tokenizer.padding_side = (
+        "left"  # as TRL pads prompts; it takes the image tensors' layout from the processor
+    )
     renderer = Renderer(processor, instruction=context.instruction)
     model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
     rollouts = PolicyRollouts(
@@ -88,8 +90,8 @@ def grpo_arguments(config: RlConfig, context: StageContext) -> TrlGrpoConfig:
     per_pass = config.batch_size * launched_processes()
     if config.completions_per_step % per_pass:
         raise RecipeError(
-            f"the {config.completions_per_step} completions of a step (prompts_per_step x 2 x group_size) do not divide into "
-            f"batch_size {config.batch_size} on {launched_processes()} processes: change one of them"
+            f"the {config.completions_per_step} completions of a step (prompts_per_step x 2 x group_size) do not "
+            f"divide into batch_size {config.batch_size} on {launched_processes()} processes: change one of them"
         )
     return TrlGrpoConfig(
         **common_arguments(config, context, updates_per_checkpoint_step=algorithm.num_iterations),

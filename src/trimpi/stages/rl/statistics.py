@@ -1,4 +1,4 @@
-"""What the rollouts of a step say about PolicyRollout: each half's reward, their gap, groups that teach nothing. Pure."""
+"""What a step's rollouts say about PolicyRollout: each half's reward, their gap, groups that teach nothing. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from trimpi.types import Rollout, RolloutGroup
 def rollout_statistics(groups: Sequence[RolloutGroup]) -> dict[str, float]:
     """Means over all rollouts, and over each half where there is one.
 
-    `reward_gap` is Rp - Rn, policy-aware minus policy-free: its sign is the sign of the distillation that PolicyRollout adds
-    to GRPO, which repels from policy-aware completions once it is negative. `zero_variance_groups` of `groups` give no gradient.
+    `reward_gap` is Rp - Rn, policy-aware minus policy-free: its sign is the sign of the distillation that PolicyRollout
+    adds to GRPO, which repels from policy-aware completions once it is negative. `zero_variance_groups` of `groups`
+    give no gradient.
     """
     rollouts = [rollout for group in groups for rollout in group.rollouts]
     free = [rollout for rollout in rollouts if not rollout.policy_aware]
@@ -24,7 +25,9 @@ def rollout_statistics(groups: Sequence[RolloutGroup]) -> dict[str, float]:
         **_half(free, "policy_free"),
         **_half(aware, "policy_aware"),
         "groups": float(len(groups)),
-        "zero_variance_groups": float(sum(is_zero_variance([rollout.reward for rollout in group.rollouts]) for group in groups)),
+        "zero_variance_groups": float(
+            sum(is_zero_variance([rollout.reward for rollout in group.rollouts]) for group in groups)
+        ),
         "truncated": float(sum(rollout.completion.truncated for rollout in rollouts)),
         "completion_length": fmean(len(rollout.completion.token_ids) for rollout in rollouts),
     }

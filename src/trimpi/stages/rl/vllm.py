@@ -18,8 +18,8 @@ from trimpi.types import Completion
 class VllmRowSampler:
     """Policy-free and policy-aware rows in one request to the engine, each with its own prompt and images.
 
-    TRL has synchronised the weights before it asks for rollouts, and has given the engine temperature, top_p and length at
-    construction. The engine draws from its own random state: `seeds` are not used, so a resumed stage samples anew.
+    TRL has synchronised the weights before it asks for rollouts, and has given the engine temperature, top_p and length
+    at construction. The engine draws from its own random state: `seeds` are not used, so a resumed stage samples anew.
     """
 
     def __init__(self, engine: Any, renderer: Renderer) -> None:
@@ -27,7 +27,11 @@ class VllmRowSampler:
         self._renderer = renderer
 
     def sample_rows(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], settings: SamplingSettings, progress: Progress | None = None
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        settings: SamplingSettings,
+        progress: Progress | None = None,
     ) -> list[Completion]:
         """See `RowSampler.sample_rows`."""
         ids = {prompt: self._renderer.prompt_ids(prompt) for prompt in dict.fromkeys(prompts)}
@@ -41,7 +45,7 @@ class VllmRowSampler:
         return [self._completion(tokens, steps) for tokens, steps in zip(token_ids, log_probs, strict=True)]
 
     def _completion(self, tokens: Sequence[int], steps: Sequence[Sequence[float | None]]) -> Completion:
-        """Each step is a list whose first entry is the chosen token's log-probability; vLLM gives None for one it lacks."""
+        """Each step is a list whose first entry is the chosen token's log-probability, None where vLLM lacks it."""
         return Completion(
             text=self._renderer.decode(tokens),
             token_ids=tuple(tokens),

@@ -11,9 +11,11 @@ from trimpi.rendering.renderer import Renderer, TrainingExample
 
 
 class RowCollator:
-    """Encodes the rows a batch names. Raises DataError for a sequence that is longer than the model can see: nothing is cut."""
+    """Encodes the rows a batch names. Raises DataError for a sequence longer than the model sees: nothing is cut."""
 
-    def __init__(self, rows: Sequence[TrainingExample], renderer: Renderer, *, loss_on: LossOn, max_length: int | None) -> None:
+    def __init__(
+        self, rows: Sequence[TrainingExample], renderer: Renderer, *, loss_on: LossOn, max_length: int | None
+    ) -> None:
         self._rows = rows
         self._renderer = renderer
         self._loss_on = loss_on
@@ -24,7 +26,7 @@ class RowCollator:
         length = encoded["input_ids"].shape[1]
         if self._max_length is not None and length > self._max_length:
             raise DataError(
-                f"a training sequence has {length} tokens but the model sees {self._max_length} (max_position_embeddings): "
-                "shorten the policy, use smaller images, or a model with a longer context"
+                f"a training sequence has {length} tokens but the model sees {self._max_length} "
+                "(max_position_embeddings): shorten the policy, use smaller images, or a model with a longer context"
             )
         return dict(encoded)

@@ -25,7 +25,11 @@ COT_COUNTS_FILE = "cot_counts.json"
 
 
 def stage_cots(
-    config: SupervisedConfig, context: StageContext, examples: Sequence[Example], model: PreTrainedModel, renderer: Renderer
+    config: SupervisedConfig,
+    context: StageContext,
+    examples: Sequence[Example],
+    model: PreTrainedModel,
+    renderer: Renderer,
 ) -> list[CotRecord] | None:
     """The chains of thought a stage learns; None for a stage that learns answers only.
 
@@ -45,7 +49,11 @@ def stage_cots(
 
 
 def _sample(
-    config: CotTrainingConfig, context: StageContext, examples: Sequence[Example], model: PreTrainedModel, renderer: Renderer
+    config: CotTrainingConfig,
+    context: StageContext,
+    examples: Sequence[Example],
+    model: PreTrainedModel,
+    renderer: Renderer,
 ) -> None:
     """Every process samples its share; the first one writes them all, the file that says it is done last."""
     processes = PartialState()
@@ -58,11 +66,15 @@ def _sample(
     records = [record for part in sampled for record in part.records]
     if not records:
         raise DataError(
-            f"no forward chain of thought of {len(examples)} examples was right: the model does not follow the policy in its "
-            "prompt; use cot: gold, or more forward_cot.samples"
+            f"no forward chain of thought of {len(examples)} examples was right: the model does not follow the "
+            "policy in its prompt; use cot: gold, or more forward_cot.samples"
         )
     if processes.is_main_process:
         dropped = sum(part.dropped for part in sampled)
-        outcomes = {key: sum(part.outcomes.get(key, 0) for part in sampled) for part in sampled for key in part.outcomes}
-        write_json(context.output_dir / COT_COUNTS_FILE, {"examples": len(examples), "dropped": dropped, "outcomes": outcomes})
+        outcomes = {
+            key: sum(part.outcomes.get(key, 0) for part in sampled) for part in sampled for key in part.outcomes
+        }
+        write_json(
+            context.output_dir / COT_COUNTS_FILE, {"examples": len(examples), "dropped": dropped, "outcomes": outcomes}
+        )
         save_cots(records, context.output_dir / COT_FILE)

@@ -1,4 +1,4 @@
-"""What each supervised stage learns from: which prompt, which response, and on which tokens the loss falls (paper, Training)."""
+"""What each supervised stage learns: which prompt, which response, on which tokens (paper, Training)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from trimpi.cot.store import CotRecord
 from trimpi.errors import DataError
-from trimpi.recipe import SupervisedConfig
+from trimpi.recipe import CotSftConfig, DirectSftConfig, VmCptConfig
 from trimpi.rendering.masks import LossOn
 from trimpi.rendering.renderer import Renderer, TrainingExample
 from trimpi.rewards.response import write_response
 from trimpi.tasks.base import Task
 from trimpi.types import Example
+
+SupervisedStage = VmCptConfig | DirectSftConfig | CotSftConfig
 
 LOSS_ON: Mapping[str, LossOn] = {"vm_cpt": "text", "direct_sft": "response", "cot_sft": "response"}
 """VM-CPT learns every text token, the policy's too; fine-tuning learns the response."""
@@ -30,13 +32,17 @@ def first_per_policy(examples: Sequence[Example], limit: int | None) -> list[Exa
 
 
 def training_rows(
-    config: SupervisedConfig, task: Task, examples: Sequence[Example], renderer: Renderer, cots: Sequence[CotRecord] | None
+    config: SupervisedStage,
+    task: Task,
+    examples: Sequence[Example],
+    renderer: Renderer,
+    cots: Sequence[CotRecord] | None,
 ) -> list[TrainingExample]:
     """One row per example, or per chain of thought where the stage learns them; policy-aware for VM-CPT only.
 
     Raises DataError when a chain of thought is of no training example, or when no row is left.
     """
-    policy_aware = config.type == "vm_cpt"  # type: ignore[attr-defined]
+    policy_aware = isinstance(config, VmCptConfig)
     if cots is None:
         pairs = [(example, write_response(None, example.answer)) for example in examples]
     else:
@@ -44,7 +50,9 @@ def training_rows(
     if not pairs:
         raise DataError("there is nothing to train on: no training example has a chain of thought")
     return [
-        TrainingExample(prompt=renderer.prompt(example, task.policy_of(example) if policy_aware else None), response=response)
+        TrainingExample(
+            prompt=renderer.prompt(example, task.policy_of(example) if policy_aware else None), response=response
+        )
         for example, response in pairs
     ]
 

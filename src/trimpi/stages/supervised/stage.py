@@ -7,7 +7,6 @@ from transformers import PreTrainedModel
 from trl import SFTConfig
 
 from trimpi.models import load_model, load_processor
-from trimpi.recipe import SupervisedConfig
 from trimpi.rendering.renderer import Renderer, TrainingExample
 from trimpi.sampling.batches import prompt_length
 from trimpi.stages.adapters import peft_config
@@ -17,12 +16,12 @@ from trimpi.stages.context import StageContext, StageResult
 from trimpi.stages.ordering import batched_order
 from trimpi.stages.supervised.collator import RowCollator
 from trimpi.stages.supervised.cots import stage_cots
-from trimpi.stages.supervised.rows import LOSS_ON, first_per_policy, training_rows
+from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, first_per_policy, training_rows
 from trimpi.stages.training import METRICS_FILE, finish_training
 from trimpi.stages.trl_seams import SupervisedTrainer
 
 
-def run_supervised(config: SupervisedConfig, context: StageContext) -> StageResult:
+def run_supervised(config: SupervisedStage, context: StageContext) -> StageResult:
     """Run vm_cpt, direct_sft or cot_sft."""
     arguments = SFTConfig(
         **common_arguments(config, context),
@@ -36,7 +35,7 @@ def run_supervised(config: SupervisedConfig, context: StageContext) -> StageResu
     renderer = Renderer(processor, instruction=context.instruction)
     model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
     rows = _rows(config, context, model, renderer)
-    collator = RowCollator(rows, renderer, loss_on=LOSS_ON[config.type], max_length=_context_length(model))  # type: ignore[attr-defined]
+    collator = RowCollator(rows, renderer, loss_on=LOSS_ON[config.type], max_length=_context_length(model))
     callback = StageCallback(context.output_dir / METRICS_FILE, progress=context.progress)
     trainer = SupervisedTrainer(
         model=model,
@@ -50,13 +49,15 @@ def run_supervised(config: SupervisedConfig, context: StageContext) -> StageResu
     return finish_training(trainer, callback, context, processor)
 
 
-def _rows(config: SupervisedConfig, context: StageContext, model: PreTrainedModel, renderer: Renderer) -> list[TrainingExample]:
+def _rows(
+    config: SupervisedStage, context: StageContext, model: PreTrainedModel, renderer: Renderer
+) -> list[TrainingExample]:
     examples = first_per_policy(context.task.examples("train"), config.examples_per_policy)
     cots = stage_cots(config, context, examples, model, renderer)
     return training_rows(config, context.task, examples, renderer, cots)
 
 
-def _order(config: SupervisedConfig, rows: list[TrainingExample], *, seed: int) -> list[int]:
+def _order(config: SupervisedStage, rows: list[TrainingExample], *, seed: int) -> list[int]:
     lengths = [prompt_length(row.prompt) + len(row.response) for row in rows]
     return batched_order(lengths, max(1, round(len(rows) * config.epochs)), batch_size=config.batch_size, seed=seed)
 

@@ -14,6 +14,8 @@ MARGIN = 0.12
 """Room left around the object, as a share of its larger side."""
 SHOWN_ATTRIBUTES = ("color", "material", "shape")
 """What a crop can show: size cannot be told once the surroundings are gone."""
+SHOWN_SHARE = 0.6
+"""Share of the conditions whose value is shown, where a crop can show it (the paper says "some")."""
 
 
 def crop_window(item: SceneObject) -> tuple[int, int, int, int]:

@@ -1,9 +1,10 @@
-"""The services of a real run. Heavy libraries load when a service is first used."""
+"""What commands put to work: the services of a real run. Heavy libraries load when a service is first used."""
 
 from __future__ import annotations
 
 import gc
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,15 @@ def production_services(processes: Processes, reporter: Reporter) -> RunServices
         processes=processes,
         reporter=reporter,
     )
+
+
+def quiet_libraries() -> None:
+    """Leave the screen to our own progress: no bars for files that load, no notes for the libraries' developers."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
 
 
 def cache_dir() -> Path:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from trimpi.cli import app
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+COMMANDS = ("run", "check", "data", "report")
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, result.output
+
+
+def one_line_refusal(*arguments: str) -> str:
+    code, output = invoke(*arguments)
+    assert code == 2, output
+    assert output.startswith("error: ") and output.count("\n") == 1
+    return output
+
+
+@pytest.mark.parametrize("command", ["run", "check", "data", "eval", "report"])
+def test_every_command_explains_itself(command: str) -> None:
+    code, output = invoke(command, "--help")
+    assert code == 0 and "Usage" in output
+
+
+@pytest.mark.parametrize("command", ["run", "check", "data"])
+def test_missing_recipe_is_one_line(command: str) -> None:
+    assert "no recipe at gone.yaml" in one_line_refusal(command, "gone.yaml")
+
+
+@pytest.mark.parametrize("command", ["run", "check", "data"])
+def test_unknown_key_is_one_line(command: str) -> None:
+    assert "did you mean 'seed'" in one_line_refusal(command, str(RECIPES / "quickstart.yaml"), "sed=1")
+
+
+def test_unknown_suite_is_one_line() -> None:
+    message = one_line_refusal("eval", "nano", str(RECIPES / "quickstart.yaml"), "--suite", "speed")
+    assert "'speed'; allowed is 'accuracy' or 'in_context'" in message
+
+
+@pytest.mark.parametrize("variant", ["t", "m"])
+@pytest.mark.parametrize("command", ["check", "data"])
+def test_missing_clevr_directory_is_one_line(variant: str, command: str, tmp_path: Path) -> None:
+    recipe = RECIPES / f"clevr-{variant}-qwen2.5-vl-7b.yaml"
+    message = one_line_refusal(command, str(recipe), f"task.scenes.path={tmp_path / 'CLEVR_v1.0'}")
+    assert f"no CLEVR directory at {tmp_path / 'CLEVR_v1.0'}" in message
+
+
+def test_report_of_no_run_is_one_line(tmp_path: Path) -> None:
+    assert "is not a run directory" in one_line_refusal("report", str(tmp_path))

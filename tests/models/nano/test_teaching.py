@@ -1,0 +1,139 @@
+"""What teaches the base model agrees with what uses it: pixels, ids, positions, labels; and a killed phase goes on exactly."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import PreTrainedTokenizerFast, Qwen2VLImageProcessorPil
+from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+
+from tests.tasks.clevr.scenes import make_object
+from trimpi.models.nano.batches import LessonEncoder, split_by_tokens
+from trimpi.models.nano.build import build_nano_model
+from trimpi.models.nano.language_phase import token_losses
+from trimpi.models.nano.lessons import Lesson, policy_lesson, text_lesson
+from trimpi.models.nano.phase import run_phase
+from trimpi.models.nano.pictures import CENTRE, EMPTY, PART, UNKNOWN, PictureLibrary, label_cells, pixel_patches
+from trimpi.models.nano.symbols import Symbols
+from trimpi.models.nano.tokenizer import train_tokenizer
+from trimpi.tasks.clevr import rendered
+from trimpi.types import Message
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> PictureLibrary:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendered, "SHARD", 6)
+        return PictureLibrary(rendered.rendered_scenes(6, seed=5, cache_dir=tmp_path_factory.mktemp("scenes"), masks=True))
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    words = "Condition object objects Is there one of the cyan small large cube Yes No respond Case go to "
+    values = "gray red blue green brown purple cyan yellow rubber metal cube sphere cylinder large small "
+    return train_tokenizer([f" {words} {values}"] * 200)
+
+
+def test_patches_are_those_of_the_stock_image_processor(library: PictureLibrary) -> None:
+    pictures = [library.picture(0), library.picture(1, mirrored=True), library.crop(random.Random(0))]
+    values, grid = pixel_patches(pictures, OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
+    processor = Qwen2VLImageProcessorPil(patch_size=8, merge_size=2, size={"shortest_edge": 1024, "longest_edge": 16384})
+    images = [Image.fromarray(np.ascontiguousarray(picture.pixels)) for picture in pictures]
+    stock = processor(images, return_tensors="pt")
+    torch.testing.assert_close(values, stock["pixel_values"])
+    assert grid.tolist() == stock["image_grid_thw"].tolist()
+
+
+def test_positions_are_those_of_the_model(library: PictureLibrary, tokenizer: PreTrainedTokenizerFast) -> None:
+    encoder, model = LessonEncoder(tokenizer), build_nano_model(tokenizer)
+    lesson = encoder.encode(policy_lesson(random.Random(1), library, layers=3, variant="M", requests=2))
+    grid = torch.tensor([[1, 2 * picture.grid[0], 2 * picture.grid[1]] for picture in lesson.pictures])
+    ids = lesson.ids[None]
+    positions, _ = model.model.get_rope_index(
+        ids, mm_token_type_ids=(ids == encoder.image_pad).int(), image_grid_thw=grid, attention_mask=torch.ones_like(ids)
+    )
+    assert torch.equal(positions[:, 0], lesson.positions)
+
+
+def test_losses_are_those_of_the_model_on_pixels(library: PictureLibrary, tokenizer: PreTrainedTokenizerFast) -> None:
+    torch.manual_seed(0)
+    encoder, model = LessonEncoder(tokenizer), build_nano_model(tokenizer).eval()
+    lessons = [encoder.encode(policy_lesson(random.Random(n), library, layers=1, variant="M", requests=1)) for n in (2, 3)]
+    batch = encoder.batch(lessons)
+    values, grid = pixel_patches(batch.pictures, OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
+    with torch.no_grad():
+        mine = token_losses(model, batch, model.model.visual(values, grid).pooler_output, encoder.image_pad)
+        stock = model(
+            input_ids=batch.ids,
+            attention_mask=(batch.ids != encoder.padding).long(),
+            mm_token_type_ids=(batch.ids == encoder.image_pad).int(),
+            pixel_values=values,
+            image_grid_thw=grid,
+            labels=batch.ids.masked_fill(~batch.learned, -100),
+        ).loss
+    torch.testing.assert_close(mine.mean(), stock, rtol=1e-4, atol=1e-5)
+
+
+def test_only_assistant_turns_are_learned(tokenizer: PreTrainedTokenizerFast) -> None:
+    messages = (
+        Message(role="system", parts=("go",)),
+        Message(role="user", parts=("Yes",)),
+        Message(role="assistant", parts=("No",)),
+    )
+    lesson = LessonEncoder(tokenizer).encode(Lesson(kind="text", messages=messages))
+    assert tokenizer.decode(lesson.ids[lesson.learned]) == "No<|im_end|>"
+
+
+def test_micro_batches_stay_within_their_budget(library: PictureLibrary, tokenizer: PreTrainedTokenizerFast) -> None:
+    encoder, rng = LessonEncoder(tokenizer), random.Random(4)
+    lessons = [encoder.encode(text_lesson(rng, library)) for _ in range(6)]
+    batches = split_by_tokens(lessons, 2 * max(len(lesson.ids) for lesson in lessons))
+    assert sorted(id(lesson) for batch in batches for lesson in batch) == sorted(id(lesson) for lesson in lessons)
+    assert all(len(batch) <= 2 or max(len(l.ids) for l in batch) * len(batch) <= 2 * max(len(l.ids) for l in lessons) for batch in batches)
+
+
+def test_a_cell_shows_the_object_that_covers_it_or_is_centred_in_it() -> None:
+    mask = np.zeros((32, 48), dtype=np.uint8)
+    mask[0:16, 0:16] = 1
+    mask[0:16, 16:22] = 1
+    mask[20:24, 40:44] = 2
+    labels = label_cells(mask, [make_object("large red rubber cube"), make_object("small cyan metal sphere")])
+    assert labels[:, 0].tolist() == [CENTRE, PART, EMPTY, EMPTY, EMPTY, CENTRE]
+    assert labels[1].tolist() == [PART, 0, 1, 0, 0]
+    assert labels[5].tolist() == [CENTRE, 1, 6, 1, 1]
+    assert labels[2].tolist() == [EMPTY, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]
+
+
+def test_symbols_read_back_what_they_say() -> None:
+    symbols = Symbols()
+    cells = torch.tensor([[CENTRE, 1, 6, 1, 2], [PART, 0, 3, 0, 0], [EMPTY, -1, -1, -1, -1]])
+    tokens = symbols.of_cells(cells)
+    read = symbols.read(tokens)
+    assert read[:, 0].tolist() == [CENTRE, PART, EMPTY]
+    assert read[:2, 1:].tolist() == cells[:2, 1:].tolist()
+    assert symbols.loss(tokens, cells) < symbols.loss(torch.zeros_like(tokens), cells)
+
+
+def test_a_phase_that_was_killed_ends_in_the_same_weights(tmp_path: Path) -> None:
+    def train(folder: Path, stop_at: int | None) -> torch.Tensor:
+        torch.manual_seed(0)
+        module = torch.nn.Linear(4, 4)
+
+        def step_loss(step: int, rng: random.Random) -> tuple[torch.Tensor, dict[str, float]]:
+            if step == stop_at:
+                raise KeyboardInterrupt
+            return module(torch.randn(2, 4)).square().mean(), {}
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("trimpi.models.nano.phase.CHECKPOINT_SECONDS", 0)
+            run_phase("toy", module, step_loss, steps=8, learning_rate=0.1, weight_decay=0.0, decay=True, folder=folder, seed=0)
+        return module.weight.detach().clone()
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed", stop_at=5)
+    assert torch.equal(train(tmp_path / "killed", stop_at=None), train(tmp_path / "whole", stop_at=None))

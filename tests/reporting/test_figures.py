@@ -1,0 +1,76 @@
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from reporting.fake_run import build_fake_run
+from trimpi.reporting.figures import PageFigure, curve, page_figures, smooth
+from trimpi.reporting.run_directory import Stage, read_run
+from trimpi.reporting.svg import VARIABLES
+
+
+def figures(run: Path) -> list[PageFigure]:
+    return page_figures(read_run(run))
+
+
+def test_a_finished_run_has_every_figure_as_wellformed_svg(tmp_path: Path) -> None:
+    found = figures(build_fake_run(tmp_path))
+    assert [figure.title for figure in found] == [
+        "Accuracy by stage",
+        "What the prompt costs",
+        "Training loss",
+        "RL reward",
+    ]
+    for figure in found:
+        assert ElementTree.fromstring(figure.svg).tag.endswith("svg")
+
+
+def test_figures_use_the_colours_and_the_font_of_the_page(tmp_path: Path) -> None:
+    svg = "".join(figure.svg for figure in figures(build_fake_run(tmp_path)))
+    assert "var(--free)" in svg and "var(--aware)" in svg and "var(--muted)" in svg
+    assert not any(colour in svg for colour in VARIABLES)
+    assert "font-family" not in svg
+
+
+def test_ids_are_unique_over_all_figures_of_a_page(tmp_path: Path) -> None:
+    ids = [
+        element.get("id")
+        for figure in figures(build_fake_run(tmp_path))
+        for element in ElementTree.fromstring(figure.svg).iter()
+        if element.get("id")
+    ]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_same_run_gives_the_same_figures(tmp_path: Path) -> None:
+    run = build_fake_run(tmp_path)
+    assert figures(run) == figures(run)
+
+
+def test_figures_without_data_are_left_out(tmp_path: Path) -> None:
+    run = build_fake_run(tmp_path, stages=("vm_cpt",), evaluated=())
+    assert [figure.title for figure in figures(run)] == ["Training loss"]
+
+
+def test_a_stage_name_is_text_in_a_figure_never_markup_or_mathematics(tmp_path: Path) -> None:
+    run = build_fake_run(tmp_path, stages=(), evaluated=("base",))
+    (run / "eval" / "00-base").rename(run / "eval" / "00-a<script>$x_$b")
+    (figure, _) = figures(run)
+    assert "a&lt;script&gt;$x_$b" in figure.svg
+
+
+def test_a_curve_keeps_finite_numbers_only() -> None:
+    lines = [
+        {"step": 1, "loss": 2.0},
+        {"step": 2, "loss": float("nan")},
+        {"step": 3},
+        {"loss": 1},
+        {"step": 4, "loss": "x"},
+    ]
+    stage = Stage(number=1, name="rl", manifest={}, metrics=lines)
+    assert curve(stage, "loss") == [(1.0, 2.0)]
+
+
+def test_smoothing_averages_as_many_neighbours_on_both_sides() -> None:
+    assert smooth([1, 2, 6, 2, 4], reach=1) == pytest.approx([1, 3, 10 / 3, 4, 4])
+    assert smooth([1, 2, 3, 4, 5], reach=2) == pytest.approx([1, 2, 3, 4, 5])

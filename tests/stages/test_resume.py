@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages.stage_runs import (
+    COT_SFT_LORA,
+    DIRECT_SFT,
+    VM_CPT,
+    Killed,
+    assert_same_weights,
+    kill_at,
+    lines,
+    rl_config,
+    run,
+    stage_context,
+    weights,
+)
+from trimpi.recipe import GrpoConfig, LoraConfig, StageConfig
+from trimpi.stages import run_stage
+
+STAGES = {
+    "vm_cpt": VM_CPT,
+    "direct_sft": DIRECT_SFT,
+    "cot_sft with adapters": COT_SFT_LORA,
+    "rl": rl_config(),
+    "rl with adapters": rl_config(lora=LoraConfig(rank=2, alpha=4)),
+    "rl with two iterations": rl_config(algorithm=GrpoConfig(num_iterations=2), steps=3, checkpoint_every_steps=1),
+}
+
+
+@pytest.mark.parametrize("config", STAGES.values(), ids=STAGES.keys())
+def test_an_interrupted_stage_ends_in_the_weights_and_logs_of_an_uninterrupted_one(
+    config: StageConfig, tmp_path: Path
+) -> None:
+    run(config, tmp_path, "whole")
+    with pytest.raises(Killed):
+        run_stage(config, stage_context(tmp_path, "interrupted", progress=kill_at(3)))
+    assert not (tmp_path / "interrupted" / "config.json").exists()
+
+    steps: list[int] = []
+    run_stage(config, stage_context(tmp_path, "interrupted", progress=lambda done, total: steps.append(done)))
+
+    assert steps[0] == 3, "it went on from its checkpoint"
+    assert_same_weights(tmp_path / "whole", tmp_path / "interrupted")
+    for name in ("metrics.jsonl", "rollouts.jsonl"):
+        if (tmp_path / "whole" / name).exists():
+            assert lines(tmp_path / "interrupted" / name) == lines(tmp_path / "whole" / name)
+    base = weights(tmp_path / "base")
+    assert any(not torch.equal(tensor, base[name]) for name, tensor in weights(tmp_path / "whole").items())
+
+
+def test_a_checkpoint_that_was_not_written_to_its_end_is_not_used(tmp_path: Path) -> None:
+    run(VM_CPT, tmp_path, "whole")
+    with pytest.raises(Killed):
+        run_stage(VM_CPT, stage_context(tmp_path, "interrupted", progress=kill_at(3)))
+    checkpoint = tmp_path / "interrupted" / "checkpoints" / "checkpoint-2"
+    (checkpoint / "complete").unlink()
+    (checkpoint / "optimizer.pt").unlink()
+
+    run(VM_CPT, tmp_path, "interrupted")
+
+    assert_same_weights(tmp_path / "whole", tmp_path / "interrupted")
+    assert [line["step"] for line in lines(tmp_path / "interrupted" / "metrics.jsonl")] == [1, 2, 3, 4]
+
+
+def test_a_stage_without_checkpoints_begins_again(tmp_path: Path) -> None:
+    config = VM_CPT.model_copy(update={"checkpoint_every_steps": None})
+    with pytest.raises(Killed):
+        run_stage(config, stage_context(tmp_path, "interrupted", progress=kill_at(3)))
+    run(config, tmp_path, "interrupted")
+    assert [line["step"] for line in lines(tmp_path / "interrupted" / "metrics.jsonl")] == [1, 2, 3, 4]
+
+
+def test_a_finished_stage_leaves_no_checkpoints_and_a_model_that_loads(tmp_path: Path) -> None:
+    from trimpi.models import load_model, load_processor
+
+    run(VM_CPT, tmp_path, "stage")
+    assert not (tmp_path / "stage" / "checkpoints").exists()
+    assert not (tmp_path / "stage" / ".saving").exists()
+    shutil.rmtree(tmp_path / "base")
+    load_processor(tmp_path / "stage")
+    load_model(tmp_path / "stage", device="cpu")

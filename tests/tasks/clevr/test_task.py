@@ -1,0 +1,103 @@
+"""ClevrPolicy as a task, on scenes rendered once for this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trimpi.errors import DataError
+from trimpi.policies import load_policy, save_policy
+from trimpi.recipe import ClevrTaskConfig
+from trimpi.tasks.clevr import rendered
+from trimpi.tasks.clevr.task import ClevrTask
+from trimpi.tasks.clevr.tree import walk
+from trimpi.types import Completion, Example, ImagePart
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scenes")
+
+
+def make_task(cache_dir: Path, *, variant: str = "T", seed: int = 3) -> ClevrTask:
+    config = ClevrTaskConfig(
+        variant=variant, layers=2, policies=2, train_examples_per_policy=5, test_examples_per_policy=2  # type: ignore[arg-type]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendered, "SHARD", 14)
+        return ClevrTask(config, seed=seed, cache_dir=cache_dir)
+
+
+def test_validates(cache_dir: Path) -> None:
+    make_task(cache_dir).validate()
+    make_task(cache_dir, variant="M").validate()
+
+
+def test_train_and_test_share_no_picture(cache_dir: Path) -> None:
+    task = make_task(cache_dir)
+    train, test = ({image for example in task.examples(split) for image in example.images} for split in ("train", "test"))
+    assert len(train) == 10
+    assert len(test) == 4
+    assert not train & test
+
+
+def test_policies_take_turns(cache_dir: Path) -> None:
+    task = make_task(cache_dir)
+    first, second = task.policies
+    assert [example.policy_name for example in task.examples("train")[:4]] == [first, second, first, second]
+
+
+def test_gold_answers_come_from_the_tree(cache_dir: Path) -> None:
+    task = make_task(cache_dir)
+    scenes = {scene.id: scene for scene in task._scenes}
+    for example in task.examples("test"):
+        steps, response = walk(task.trees[example.policy_name], scenes[example.meta["scene"]])
+        assert example.answer == response
+        assert example.meta["sections"] == [step.decision.id for step in steps]
+        assert all(f"Condition {id}:" in (example.cot or "") for id in example.meta["sections"])
+
+
+def test_same_seed_same_task_other_seed_other_policies(cache_dir: Path) -> None:
+    hashes = [[policy.content_hash for policy in make_task(cache_dir, seed=seed).policies.values()] for seed in (3, 3, 4)]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_override_keeps_names_and_requests_and_changes_the_policy(cache_dir: Path) -> None:
+    task = make_task(cache_dir)
+    updated = task.override()
+    assert list(updated.policies) == list(task.policies)
+    assert all(updated.policies[name].content_hash != policy.content_hash for name, policy in task.policies.items())
+    assert [(e.id, e.prompt, e.images) for e in updated.examples("test")] == [
+        (e.id, e.prompt, e.images) for e in task.examples("test")
+    ]
+    updated.validate()
+
+
+def test_variant_m_shows_some_values_by_crop_from_training_pictures(cache_dir: Path, tmp_path: Path) -> None:
+    task = make_task(cache_dir, variant="M")
+    images = [image for policy in task.policies.values() for image in policy.images]
+    assert images
+    policy = next(policy for policy in task.policies.values() if policy.images)
+    assert any(isinstance(section, ImagePart) for section in policy.sections)
+    assert load_policy(save_policy(policy, tmp_path)).content_hash == policy.content_hash
+
+
+class _WrongGold(ClevrTask):
+    def examples(self, split: str) -> tuple[Example, ...]:  # type: ignore[override]
+        return tuple(replace(example, answer="Case 99") if split == "test" else example for example in super().examples(split))
+
+    def score(self, example: Example, completion: Completion):  # type: ignore[no-untyped-def]
+        return super().score(replace(example, answer="Case 1"), completion)
+
+
+def test_a_gold_answer_that_does_not_score_is_named(cache_dir: Path) -> None:
+    make_task(cache_dir)
+    config: Mapping[str, object] = {"layers": 2, "policies": 2, "train_examples_per_policy": 5, "test_examples_per_policy": 2}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendered, "SHARD", 14)
+        broken = _WrongGold(ClevrTaskConfig.model_validate(config), seed=3, cache_dir=cache_dir)
+    with pytest.raises(DataError, match="gold answer"):
+        broken.validate()

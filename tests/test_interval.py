@@ -1,0 +1,32 @@
+import pytest
+
+from trimpi.interval import wilson_interval
+
+
+# Newcombe (1998), Statistics in Medicine 17, table I, method 3.
+@pytest.mark.parametrize(
+    ("correct", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_interval_equals_the_published_values(correct: int, n: int, low: float, high: float) -> None:
+    assert wilson_interval(correct, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_interval_mirrors_when_right_and_wrong_are_swapped() -> None:
+    low, high = wilson_interval(15, 148)
+    assert wilson_interval(148 - 15, 148) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize("n", [1, 7, 200, 10_000])
+def test_all_wrong_starts_at_exactly_zero_and_all_right_ends_at_exactly_one(n: int) -> None:
+    assert wilson_interval(0, n)[0] == 0.0 < wilson_interval(0, n)[1] < 1.0
+    assert wilson_interval(n, n)[1] == 1.0 > wilson_interval(n, n)[0] > 0.0
+
+
+def test_nothing_is_known_from_no_examples() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+def test_more_correct_than_asked_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 correct out of 2"):
+        wilson_interval(3, 2)
