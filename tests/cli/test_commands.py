@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 from trimpi.cli import app
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-COMMANDS = ("run", "check", "data", "report")
 
 
 def invoke(*arguments: str) -> tuple[int, str]:

@@ -14,11 +14,15 @@ IMAGE_LENGTH = 200
 """What an image weighs against characters when prompts are sorted by length."""
 
 
+LONGEST_TO_SHORTEST = 1.5
+"""How much longer the longest prompt of a batch may be. Every step of a batch attends to its longest prompt."""
+
+
 def plan_batches(prompts: Sequence[Prompt], *, batch_size: int) -> list[Batch]:
     """Every row once, at most `batch_size` rows a batch.
 
     Rows of the same prompt stay together, so that it is encoded once; prompts of like length share a batch, so that
-    little is padded. Policy-free and policy-aware prompts therefore seldom meet.
+    little is padded: policy-free and policy-aware prompts seldom meet.
     """
     rows_of: dict[Prompt, list[int]] = defaultdict(list)
     for row, prompt in enumerate(prompts):
@@ -28,11 +32,18 @@ def plan_batches(prompts: Sequence[Prompt], *, batch_size: int) -> list[Batch]:
         for start in range(0, len(rows), batch_size):
             chunk = rows[start : start + batch_size]
             by_count[len(chunk)].append(chunk)
-    batches = []
+    batches: list[Batch] = []
     for count, chunks in by_count.items():
-        chunks.sort(key=lambda chunk: (prompt_length(prompts[chunk[0]]), chunk[0]))
+        lengths = {chunk[0]: prompt_length(prompts[chunk[0]]) for chunk in chunks}
+        chunks.sort(key=lambda chunk: (lengths[chunk[0]], chunk[0]))
         per_batch = max(1, batch_size // count)
-        batches += [chunks[start : start + per_batch] for start in range(0, len(chunks), per_batch)]
+        batch: Batch = []
+        for chunk in chunks:
+            if len(batch) == per_batch or (batch and lengths[chunk[0]] > LONGEST_TO_SHORTEST * lengths[batch[0][0]]):
+                batches.append(batch)
+                batch = []
+            batch.append(chunk)
+        batches.append(batch)
     return batches
 
 

@@ -12,6 +12,7 @@ from trimpi.rendering.prompts import Prompt
 from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.batches import Batch, plan_batches
 from trimpi.sampling.choice import SeededChoice, uniform_draws
+from trimpi.sampling.prefix import prefill
 from trimpi.sampling.sampler import Progress, SamplingSettings, row_seed
 from trimpi.types import Completion
 
@@ -68,8 +69,12 @@ class LocalSampler:
         inputs = self._renderer.encode_prompts([prompts[same_prompt[0]] for same_prompt in batch], padding_side="left")
         choice = self._choice([seeds[row] for row in rows], settings)
         with self._generating(settings, copies=len(batch[0])) as model:
+            inputs = inputs.to(model.device, dtype=model.dtype)
             sequences = model.generate(  # type: ignore[operator]
-                **inputs.to(model.device, dtype=model.dtype), logits_processor=LogitsProcessorList([choice])
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                past_key_values=prefill(model, inputs, copies=len(batch[0]), room=settings.max_new_tokens),
+                logits_processor=LogitsProcessorList([choice]),
             )
         tokens = sequences[:, inputs["input_ids"].shape[1] :].tolist()
         log_probs = torch.stack(choice.log_probs, dim=1).tolist()

@@ -8,6 +8,7 @@
   tokens an update has, and every micro-batch then weighs the same. SFTTrainer's loss is not the model's, and can.
 - `_generate_and_score_completions`, `_get_per_token_logps_and_entropies`: the only place where a rollout's token ids,
   images and sampling log-probabilities are together as the loss will see them; the canary looks at them there.
+- `split_pixel_values_by_grid`, `unsplit_pixel_values_by_grid`: how TRL cuts a batch whose images are in one tensor.
 - `unwrap_model_for_generation`: how TRL itself reaches the weights for sampling.
 """
 
@@ -28,6 +29,7 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 from trl import GRPOConfig, GRPOTrainer, SFTTrainer
 from trl.models.utils import unwrap_model_for_generation
+from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 Batch = dict[str, Any]
 BatchCheck = Callable[["RolloutTrainer", Batch], None]
@@ -116,6 +118,16 @@ class RolloutTrainer(_Seams, GRPOTrainer):
         finally:
             self.network.train(training)
         return log_probs
+
+
+def first_rows(batch: Batch, count: int) -> Batch:
+    """The first rows of a scored batch, with their images."""
+    rows = split_pixel_values_by_grid(batch)
+    kept = {
+        key: value if isinstance(value, torch.Tensor) and value.ndim == 0 else value[:count]
+        for key, value in rows.items()
+    }
+    return unsplit_pixel_values_by_grid(kept)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from trimpi.types import Completion, Example, Score, Split
 
 
 class Task(ABC):
-    """Policies, the requests made under them, and how an answer is scored. Subclasses are plug-ins (tasks/registry.py)."""
+    """Policies, the requests made under them, and how an answer is scored: a plug-in (tasks/registry.py)."""
 
     @property
     @abstractmethod
@@ -29,7 +29,7 @@ class Task(ABC):
 
     @abstractmethod
     def override(self) -> Task:
-        """The same requests under updated policies of the same names, with gold answers to match (paper, Policy Override)."""
+        """The same requests under updated policies of the same names, gold answers to match (paper, Override)."""
 
     @abstractmethod
     def wrong_answer(self, example: Example) -> str:
@@ -61,10 +61,14 @@ class Task(ABC):
             raise DataError(f"example {example.id!r} names the policy {example.policy_name!r}; there are {known}")
         gold = self.score(example, _completion(write_response(example.cot or "", example.answer)))
         if gold.value != 1.0:
-            raise DataError(f"example {example.id!r}: its gold answer {example.answer!r} scores {gold.value}, not 1: {gold.reason}")
+            raise DataError(
+                f"example {example.id!r}: its gold answer {example.answer!r} scores {gold.value}, not 1: {gold.reason}"
+            )
         wrong = self.wrong_answer(example)
         if self.score(example, _completion(write_response("", wrong))).value >= 1.0:
-            raise DataError(f"example {example.id!r}: the wrong answer {wrong!r} scores as well as the gold {example.answer!r}")
+            raise DataError(
+                f"example {example.id!r}: the wrong answer {wrong!r} scores as well as the gold {example.answer!r}"
+            )
 
 
 def _completion(text: str) -> Completion:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.tasks.clevr.scenes import make_scene
 from tests.tasks.clevr.test_tree import by_hand
+
 from trimpi.tasks.clevr.policy_text import INTRODUCTION, sample_name, write_cot, write_policy, write_request
 from trimpi.tasks.clevr.tree import walk
 from trimpi.types import ImagePart

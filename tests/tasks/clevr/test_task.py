@@ -24,7 +24,11 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_task(cache_dir: Path, *, variant: str = "T", seed: int = 3) -> ClevrTask:
     config = ClevrTaskConfig(
-        variant=variant, layers=2, policies=2, train_examples_per_policy=5, test_examples_per_policy=2  # type: ignore[arg-type]
+        variant=variant,
+        layers=2,
+        policies=2,
+        train_examples_per_policy=5,
+        test_examples_per_policy=2,  # type: ignore[arg-type]
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendered, "SHARD", 14)
@@ -38,7 +42,9 @@ def test_validates(cache_dir: Path) -> None:
 
 def test_train_and_test_share_no_picture(cache_dir: Path) -> None:
     task = make_task(cache_dir)
-    train, test = ({image for example in task.examples(split) for image in example.images} for split in ("train", "test"))
+    train, test = (
+        {image for example in task.examples(split) for image in example.images} for split in ("train", "test")
+    )
     assert len(train) == 10
     assert len(test) == 4
     assert not train & test
@@ -61,7 +67,9 @@ def test_gold_answers_come_from_the_tree(cache_dir: Path) -> None:
 
 
 def test_same_seed_same_task_other_seed_other_policies(cache_dir: Path) -> None:
-    hashes = [[policy.content_hash for policy in make_task(cache_dir, seed=seed).policies.values()] for seed in (3, 3, 4)]
+    hashes = [
+        [policy.content_hash for policy in make_task(cache_dir, seed=seed).policies.values()] for seed in (3, 3, 4)
+    ]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
@@ -87,7 +95,9 @@ def test_variant_m_shows_some_values_by_crop_from_training_pictures(cache_dir: P
 
 class _WrongGold(ClevrTask):
     def examples(self, split: str) -> tuple[Example, ...]:  # type: ignore[override]
-        return tuple(replace(example, answer="Case 99") if split == "test" else example for example in super().examples(split))
+        return tuple(
+            replace(example, answer="Case 99") if split == "test" else example for example in super().examples(split)
+        )
 
     def score(self, example: Example, completion: Completion):  # type: ignore[no-untyped-def]
         return super().score(replace(example, answer="Case 1"), completion)
@@ -95,7 +105,12 @@ class _WrongGold(ClevrTask):
 
 def test_a_gold_answer_that_does_not_score_is_named(cache_dir: Path) -> None:
     make_task(cache_dir)
-    config: Mapping[str, object] = {"layers": 2, "policies": 2, "train_examples_per_policy": 5, "test_examples_per_policy": 2}
+    config: Mapping[str, object] = {
+        "layers": 2,
+        "policies": 2,
+        "train_examples_per_policy": 5,
+        "test_examples_per_policy": 2,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendered, "SHARD", 14)
         broken = _WrongGold(ClevrTaskConfig.model_validate(config), seed=3, cache_dir=cache_dir)

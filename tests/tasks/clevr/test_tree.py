@@ -7,8 +7,8 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.tasks.clevr.scenes import make_scene
+
 from trimpi.tasks.clevr.tree import Decision, Leaf, decisions, leaves, sample_tree, walk
 
 LEAVES = {1: 2, 2: 4, 3: 8, 4: 16, 5: 31, 6: 55}
@@ -18,7 +18,12 @@ LEAVES = {1: 2, 2: 4, 3: 8, 4: 16, 5: 31, 6: 55}
 def by_hand() -> Decision:
     """Cyan? then small among the cyan; else a cube?"""
     small = Decision(
-        id="1.1", attribute="size", value="small", within={"color": "cyan"}, yes=Leaf(response="Case 1"), no=Leaf(response="Case 2")
+        id="1.1",
+        attribute="size",
+        value="small",
+        within={"color": "cyan"},
+        yes=Leaf(response="Case 1"),
+        no=Leaf(response="Case 2"),
     )
     cube = Decision(
         id="1.2", attribute="shape", value="cube", within={}, yes=Leaf(response="Case 3"), no=Leaf(response="Case 4")
@@ -80,5 +85,5 @@ def test_a_walk_ends_in_the_gold_response(objects: list[str], response: str, vis
 
 
 def test_more_layers_than_six_are_refused() -> None:
-    with pytest.raises(ValueError, match="1..6"):
+    with pytest.raises(ValueError, match=r"1\.\.6"):
         sample_tree(7, random.Random(0))

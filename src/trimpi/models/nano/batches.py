@@ -16,7 +16,7 @@ from trimpi.rendering.prompts import to_chat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedLesson:
-    """One conversation of `length` tokens: ids (length,), learned (length,) bool, positions (3, length), pictures in order."""
+    """One conversation: ids and learned (length,), M-RoPE positions (3, length), pictures in token order."""
 
     kind: str
     ids: Tensor
@@ -27,7 +27,7 @@ class EncodedLesson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Right-padded conversations: ids and learned (rows, length), positions (3, rows, length), pictures in token order."""
+    """Right-padded conversations: ids, learned (rows, length), positions (3, rows, length), pictures in order."""
 
     ids: Tensor
     learned: Tensor
@@ -41,8 +41,7 @@ class LessonEncoder:
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer = tokenizer
         self.image_pad, self.turn_end, self.turn_start, self.padding = (
-            int(tokenizer.convert_tokens_to_ids(token))
-            for token in ("<|image_pad|>", "<|im_end|>", "<|im_start|>", "<|endoftext|>")
+            tokenizer.get_vocab()[token] for token in ("<|image_pad|>", "<|im_end|>", "<|im_start|>", "<|endoftext|>")
         )
         self.answer_start = tokenizer("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
 
@@ -73,7 +72,9 @@ class LessonEncoder:
             ids[row, : len(lesson.ids)] = lesson.ids
             learned[row, : len(lesson.ids)] = lesson.learned
             positions[:, row, : len(lesson.ids)] = lesson.positions
-        return Batch(ids=ids, learned=learned, positions=positions, pictures=[p for lesson in lessons for p in lesson.pictures])
+        return Batch(
+            ids=ids, learned=learned, positions=positions, pictures=[p for lesson in lessons for p in lesson.pictures]
+        )
 
     def _learned(self, ids: list[int]) -> Tensor:
         learned = torch.zeros(len(ids), dtype=torch.bool)
@@ -88,7 +89,7 @@ class LessonEncoder:
         return learned
 
     def _positions(self, ids: list[int], pictures: Sequence[Picture]) -> Tensor:
-        """Text counts up by one; a picture's tokens lie on a grid at the next position, and text goes on past its longer side."""
+        """Text counts up by one; a picture lies on a grid at the next position, text goes on past its longer side."""
         columns: list[tuple[int, int, int]] = []
         following, grids, index = 0, iter(pictures), 0
         while index < len(ids):
@@ -97,7 +98,9 @@ class LessonEncoder:
                 following, index = following + 1, index + 1
                 continue
             rows, width = next(grids).grid
-            columns += [(following, following + row, following + column) for row in range(rows) for column in range(width)]
+            columns += [
+                (following, following + row, following + column) for row in range(rows) for column in range(width)
+            ]
             following, index = following + max(rows, width), index + rows * width
         return torch.tensor(columns).T
 

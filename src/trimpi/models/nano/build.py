@@ -14,7 +14,7 @@ def build_nano_config(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLConfig:
     """Five language layers of 192 and four vision layers of 128; every vision layer attends to its whole image."""
 
     def token(name: str) -> int:
-        return int(tokenizer.convert_tokens_to_ids(name))
+        return tokenizer.get_vocab()[name]
 
     return Qwen2_5_VLConfig(
         text_config={

@@ -1,4 +1,4 @@
-"""The trained base model as the package ships it: weights, processor, scores and a card that says how they came about."""
+"""The trained base model as the package ships it: weights, processor, scores and a card."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ MIN_PIXELS, MAX_PIXELS = 32 * 32, 128 * 128
 CARD = """# trimpi nano
 
 A vision-language model of Qwen2.5-VL's architecture with {parameters:,} parameters, trained from nothing on rendered
-CLEVR-style scenes so that it can follow a small policy given in its context. It stands in for Qwen2.5-VL-7B where there is no
-GPU: the same classes load it, the same code trains it. It knows nothing else of the world.
+CLEVR-style scenes so that it can follow a small policy given in its context. It stands in for Qwen2.5-VL-7B where
+there is no GPU: the same classes load it, the same code trains it. It knows nothing else of the world.
 
 ## How it was made
 `make base`: {scenes:,} scenes of 128x96 pixels (Mitsuba 3); the vision tower learned what each visual token shows
-({vision_steps:,} steps), the language model learned from perfect visual tokens ({language_steps:,} steps), then both learned
-together on pixels ({joint_steps:,} steps). No data from elsewhere, no accelerator. docs/log.md tells what worked and what did not.
+({vision_steps:,} steps), the language model learned from perfect visual tokens ({language_steps:,} steps), then both
+learned together on pixels ({joint_steps:,} steps). No data from elsewhere, no accelerator. docs/log.md tells what
+worked and what did not.
 
 ## What it scores
-Greedy answers, {count} requests each, on {held_out} held-out scenes; every policy is newly sampled (seed {seed}). 95 % Wilson intervals.
+Greedy answers, {count} requests each, on {held_out} held-out scenes; every policy is newly sampled (seed {seed}).
+Intervals are Wilson's, 95 %.
 
 | exam | accuracy | interval |
 |---|---|---|
 {rows}
 
-`exists`, `attribute`, `count`: one question about a scene. `describe`: all objects with all attributes. `text`: copying, key
-lookup, small arithmetic and tool calls. `policy_Tn`, `policy_Mn`: the response of a policy of n layers in context, all text or with
-values shown by crops. `override`: two policies of one name in context, the later one holds.
+- `exists`, `attribute`, `count`: one question about a scene. `describe`: all objects with all attributes.
+- `text`: copying, key lookup, small arithmetic and tool calls.
+- `policy_Tn`, `policy_Mn`: the response of a policy of n layers in context, all text or with values shown by crops.
+- `override`: two policies of one name in context, the later one holds.
 
 Licence: Apache-2.0, like the project.
 """
@@ -51,7 +54,7 @@ def export_base(
     exams: Mapping[str, float],
     facts: Mapping[str, int],
 ) -> None:
-    """Write the model folder, `exams.json` and the card. `facts`: count, held_out, seed, scenes and steps, for the card."""
+    """Write the model folder, `exams.json` and the card; `facts` are the numbers the card names."""
     processor = build_qwen_processor(
         tokenizer,
         patch_size=PATCH_SIZE,
@@ -67,4 +70,6 @@ def export_base(
         rows.append(f"| {name} | {100 * accuracy:.1f} % | {100 * low:.1f} - {100 * high:.1f} |")
     card = CARD.format(parameters=model.num_parameters(), rows="\n".join(rows), **facts)
     (target / "README.md").write_text(card, encoding="utf-8")
-    (target / "exams.json").write_text(json.dumps({**facts, "accuracy": dict(exams)}, indent=2) + "\n", encoding="utf-8")
+    (target / "exams.json").write_text(
+        json.dumps({**facts, "accuracy": dict(exams)}, indent=2) + "\n", encoding="utf-8"
+    )

@@ -39,9 +39,13 @@ Seer = Callable[[list[Picture]], Tensor]
 
 def sample_lesson(rng: random.Random, library: PictureLibrary, progress: float) -> Lesson:
     """A lesson for a point in training (0..1): questions first, deeper policies as it goes on."""
-    weights = [first + (last - first) * min(1.0, 1.5 * progress) for first, last in zip(FIRST_MIX, LAST_MIX, strict=True)]
+    weights = [
+        first + (last - first) * min(1.0, 1.5 * progress) for first, last in zip(FIRST_MIX, LAST_MIX, strict=True)
+    ]
     kind = rng.choices(KINDS, weights=weights)[0]
-    layers = rng.choices((1, 2, 3, 4), weights=(1.0, 1.5, 2.0 * min(1, 4 * progress), 1.2 * max(0, 3 * progress - 1)))[0]
+    layers = rng.choices((1, 2, 3, 4), weights=(1.0, 1.5, 2.0 * min(1, 4 * progress), 1.2 * max(0, 3 * progress - 1)))[
+        0
+    ]
     if kind == "question":
         return question_lesson(rng, library)
     if kind in ("policy_T", "policy_M"):
@@ -70,7 +74,8 @@ def teach_language(
 ) -> None:
     """Next-token loss on every assistant turn. `on_pixels` trains the vision tower too; else visual tokens are symbols.
 
-    The first leaves the learning rate up, for the second to bring down. `progress` is the stretch of the curriculum this phase covers. `frozen_rows` are embedding rows that stay as they are.
+    Without pixels the learning rate stays up, for the phase on pixels to bring down. `progress` is the stretch of the
+    curriculum this phase covers. `frozen_rows` are embedding rows that stay as they are.
     """
     first, last = progress
     model.model.visual.requires_grad_(on_pixels)
@@ -120,7 +125,7 @@ def teach_language(
 def token_losses(
     model: Qwen2_5_VLForConditionalGeneration, batch: Batch, visual_tokens: Tensor | None, image_pad: int
 ) -> Tensor:
-    """Next-token losses (learned tokens,), in reading order, row by row. Padding is on the right, so causality hides it."""
+    """Next-token losses (learned tokens,), row by row. Padding is on the right, so causality hides it."""
     embeddings = model.model.language_model.embed_tokens(batch.ids)
     if visual_tokens is not None:
         where = (batch.ids == image_pad)[..., None].expand_as(embeddings)
@@ -147,4 +152,3 @@ def _note_kinds(by_kind: dict[str, list[float]], rows: Sequence[EncodedLesson], 
     counts = [int(row.learned.sum()) for row in rows]
     for row, part in zip(rows, losses.split(counts), strict=True):
         by_kind[row.kind].append(float(part.mean()))
-

@@ -109,7 +109,12 @@ def override_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
     old = sample_policy(rng, library, layers=layers, variant="T")
     new = sample_policy(rng, library, layers=layers, variant="T", name=old.name)
     turns, pictures = _requests(rng, library, new, 2)
-    sections = [*old.policy.sections, POLICY_SEPARATOR, f"{OVERRIDE_NOTICE.format(name=new.name)}\n", *new.policy.sections]
+    sections = [
+        *old.policy.sections,
+        POLICY_SEPARATOR,
+        f"{OVERRIDE_NOTICE.format(name=new.name)}\n",
+        *new.policy.sections,
+    ]
     system = _system(DEFAULT_INSTRUCTION, POLICY_SEPARATOR, *sections)
     return Lesson(kind="override", messages=(system, *turns), pictures=pictures)
 

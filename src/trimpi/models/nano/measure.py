@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,22 +20,19 @@ from trimpi.rewards.response import read_response
 MAX_NEW_TOKENS = 160
 Examiner = Callable[[random.Random, PictureLibrary], Lesson]
 
+
+def _policy_exam(variant: str, layers: int) -> Examiner:
+    return partial(policy_lesson, layers=layers, variant=variant, requests=1)
+
+
 EXAMS: dict[str, Examiner] = {
-    "exists": lambda rng, library: single_question_lesson(rng, library, ask_exists),
-    "attribute": lambda rng, library: single_question_lesson(rng, library, ask_attribute),
-    "count": lambda rng, library: single_question_lesson(rng, library, ask_count),
-    "describe": lambda rng, library: single_question_lesson(rng, library, ask_describe),
+    "exists": partial(single_question_lesson, asker=ask_exists),
+    "attribute": partial(single_question_lesson, asker=ask_attribute),
+    "count": partial(single_question_lesson, asker=ask_count),
+    "describe": partial(single_question_lesson, asker=ask_describe),
     "text": text_lesson,
     "override": override_lesson,
-    **{
-        f"policy_{variant}{layers}": (
-            lambda rng, library, layers=layers, variant=variant: policy_lesson(
-                rng, library, layers=layers, variant=variant, requests=1
-            )
-        )
-        for variant in "TM"
-        for layers in (1, 2, 3, 4)
-    },
+    **{f"policy_{variant}{layers}": _policy_exam(variant, layers) for variant in "TM" for layers in (1, 2, 3, 4)},
 }
 
 
@@ -48,7 +46,7 @@ def measure_exams(
     seed: int,
     names: tuple[str, ...] = tuple(EXAMS),
 ) -> dict[str, float]:
-    """Share of `count` lessons per exam whose first answer is right. A policy's response counts; a chain of thought may vary."""
+    """Share of `count` lessons per exam whose first answer is right; of a policy task only the response counts."""
     scores: dict[str, float] = {}
     for name in names:
         lessons = [EXAMS[name](random.Random(f"{seed}-{name}-{index}"), library) for index in range(count)]

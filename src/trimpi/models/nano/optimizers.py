@@ -17,7 +17,9 @@ FINAL_SHARE = 0.02
 class Optimizers:
     """Two optimizers that step, zero and checkpoint as one."""
 
-    def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], *, learning_rate: float, weight_decay: float) -> None:
+    def __init__(
+        self, named_parameters: Iterable[tuple[str, nn.Parameter]], *, learning_rate: float, weight_decay: float
+    ) -> None:
         named = [(name, parameter) for name, parameter in named_parameters if parameter.requires_grad]
         matrices = [parameter for name, parameter in named if parameter.ndim == 2 and not _is_table(name)]
         others = [parameter for name, parameter in named if parameter.ndim != 2 or _is_table(name)]

@@ -31,7 +31,7 @@ def run_phase(
     measure: Callable[[], dict[str, float]] | None = None,
     measure_every: int = 400,
 ) -> None:
-    """Minimise `step_loss(step, rng)` over the trainable parameters of `module`; skip it when the folder says it is done.
+    """Minimise `step_loss(step, rng)` over the trainable parameters of `module`; nothing to do where it is done.
 
     The batch of a step is a function of (seed, name, step), so a phase that was killed ends where it would have. Writes
     `NAME.pt` (weights, optimizer, step) every two minutes and a line of `metrics.jsonl` every 20 steps.
@@ -96,7 +96,12 @@ class _MetricsLog:
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
         seconds = (time.monotonic() - self.started) / max(1, self.seen)
-        line: dict[str, Any] = {"phase": self.phase, "step": step + 1, "of": self.steps, "seconds_per_step": round(seconds, 3)}
+        line: dict[str, Any] = {
+            "phase": self.phase,
+            "step": step + 1,
+            "of": self.steps,
+            "seconds_per_step": round(seconds, 3),
+        }
         line |= {name: round(value, 4) for name, value in metrics.items()}
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")

@@ -25,7 +25,7 @@ EMPTY, PART, CENTRE = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Pixels (height, width, 3) uint8, and per cell (rows * columns, 5): kind, then a value index per attribute or UNKNOWN."""
+    """Pixels (height, width, 3) uint8; per cell (cells, 5): kind, then a value index per attribute or UNKNOWN."""
 
     pixels: NDArray[np.uint8]
     cells: NDArray[np.int8]
@@ -91,7 +91,9 @@ def label_cells(mask: NDArray[np.uint8], objects: Sequence[SceneObject]) -> NDAr
     return labels
 
 
-def pixel_patches(pictures: Sequence[Picture], mean: Sequence[float], std: Sequence[float]) -> tuple[torch.Tensor, torch.Tensor]:
+def pixel_patches(
+    pictures: Sequence[Picture], mean: Sequence[float], std: Sequence[float]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """What Qwen2-VL's image processor makes of pictures whose sides are multiples of CELL, without its overhead.
 
     Returns pixel_values (patches, 3 * 2 * 8 * 8) and image_grid_thw (pictures, 3).
@@ -99,9 +101,10 @@ def pixel_patches(pictures: Sequence[Picture], mean: Sequence[float], std: Seque
     from trimpi.models.nano.build import MERGE_SIZE, PATCH_SIZE
 
     values, grids = [], []
+    shift, scale = np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32)
     for picture in pictures:
         height, width = picture.pixels.shape[:2]
-        scaled = (picture.pixels.astype(np.float32) / 255 - np.float32(mean)) / np.float32(std)
+        scaled = (picture.pixels.astype(np.float32) / 255 - shift) / scale
         rows, columns = height // CELL, width // CELL
         tiles = scaled.reshape(rows, MERGE_SIZE, PATCH_SIZE, columns, MERGE_SIZE, PATCH_SIZE, 3)
         patches = tiles.transpose(0, 3, 1, 4, 6, 2, 5).reshape(rows * columns * MERGE_SIZE**2, 3, 1, PATCH_SIZE**2)

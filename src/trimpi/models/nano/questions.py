@@ -50,8 +50,10 @@ def exists_answer(scene: Scene, values: Mapping[str, str]) -> str:
 def ask_values(rng: random.Random, scene: Scene) -> tuple[str, str]:
     attribute = rng.choice(list(ATTRIBUTES))
     present = {item.attributes[attribute] for item in scene.objects}
-    plural = "sizes colors materials shapes".split()[list(ATTRIBUTES).index(attribute)]
-    return f"Which {plural} are there?", "There are " + ", ".join(v for v in ATTRIBUTES[attribute] if v in present) + "."
+    plural = ["sizes", "colors", "materials", "shapes"][list(ATTRIBUTES).index(attribute)]
+    return f"Which {plural} are there?", "There are " + ", ".join(
+        v for v in ATTRIBUTES[attribute] if v in present
+    ) + "."
 
 
 def ask_attribute(rng: random.Random, scene: Scene) -> tuple[str, str]:
@@ -61,7 +63,10 @@ def ask_attribute(rng: random.Random, scene: Scene) -> tuple[str, str]:
         others = {name: value for name, value in item.attributes.items() if name != attribute}
         values = _partial(rng, others, rng.choice((1, 2, 3)))
         if len(scene.matching(values)) == 1:
-            return f"What {attribute} is the {noun_phrase(values)}?", f"The {noun_phrase(values)} is {item.attributes[attribute]}."
+            return (
+                f"What {attribute} is the {noun_phrase(values)}?",
+                f"The {noun_phrase(values)} is {item.attributes[attribute]}.",
+            )
     return ask_count(rng, scene)
 
 

@@ -1,7 +1,7 @@
 """Perfect perception as vectors: what the vision tower learns to say, and what the language model learns from first.
 
-A visual token that shows an object is the sum of one fixed vector per attribute value, plus one where the object's centre
-is; a token of background is another. The value vectors are also the embeddings of the words that name them.
+A visual token that shows an object is the sum of one fixed vector per attribute value, plus one where the object's
+centre is; a token of background is another. The value vectors are also the embeddings of the words that name them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Symbols:
         return tokens
 
     def loss(self, outputs: Tensor, cells: Tensor) -> Tensor:
-        """How far visual tokens (cells, HIDDEN_SIZE) are from saying what the cells (cells, 5) show: every token is taught."""
+        """How far visual tokens (cells, HIDDEN_SIZE) are from saying what the cells (cells, 5) show."""
         held = outputs @ self.table.T / SYMBOL_NORM**2
         is_empty, is_centre = (cells[:, 0] == EMPTY).float(), (cells[:, 0] == CENTRE).float()
         logits = SHARPNESS * (held - 0.5)

@@ -42,7 +42,12 @@ def call_tool(rng: random.Random) -> tuple[str, str]:
     return f"{rule} Credits: {credits}. Call it on {image}.", json.dumps(call)
 
 
-TEXT_SKILLS: tuple[Callable[[random.Random], tuple[str, str]], ...] = (copy_words, look_up_key, small_arithmetic, call_tool)
+TEXT_SKILLS: tuple[Callable[[random.Random], tuple[str, str]], ...] = (
+    copy_words,
+    look_up_key,
+    small_arithmetic,
+    call_tool,
+)
 
 
 def _word(rng: random.Random) -> str:

@@ -30,7 +30,10 @@ CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """Learn merges from the texts, then make sure of the dotted ids of six layers and the numbers below 100."""
     splitter = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(WORD), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(WORD), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = splitter
@@ -63,9 +66,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 def _dotted_ids() -> list[str]:
     """Section ids of trees of up to MAX_LAYERS layers, the root left out: "1.1", "1.2", "1.1.1", ..."""
-    return [
-        ".".join(["1", *path]) for depth in range(1, MAX_LAYERS) for path in itertools.product("12", repeat=depth)
-    ]
+    return [".".join(["1", *path]) for depth in range(1, MAX_LAYERS) for path in itertools.product("12", repeat=depth)]
 
 
 def _learned(learner: Tokenizer) -> tuple[dict[str, int], list[tuple[str, str]]]:

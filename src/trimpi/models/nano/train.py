@@ -1,7 +1,7 @@
 """`make base`: the nano model from nothing, in phases that resume; ends in the weights the package ships.
 
-Run as `python -m trimpi.models.nano.train`. Scenes are rendered, then the vision tower learns what each visual token shows
-while the language model learns on perfect visual tokens (two processes, one core each), then both learn together on pixels.
+Scenes are rendered, then the vision tower learns what each visual token shows while the language model learns from
+perfect visual tokens (two processes, one core each), then both learn together on pixels.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+from transformers import PreTrainedTokenizerFast
 
 from trimpi.models.nano.batches import LessonEncoder
 from trimpi.models.nano.build import build_nano_model
@@ -48,7 +48,13 @@ class Workshop:
 
     def vision(self) -> None:
         teach_vision(
-            self.model.model.visual, self.library, self.held_out, self.symbols, steps=VISION_STEPS, folder=self.folder, seed=self.seed
+            self.model.model.visual,
+            self.library,
+            self.held_out,
+            self.symbols,
+            steps=VISION_STEPS,
+            folder=self.folder,
+            seed=self.seed,
         )
 
     def language(self) -> None:
@@ -86,7 +92,14 @@ class Workshop:
         return lambda pictures: self.symbols.of_cells(cell_labels(pictures))
 
     def _teach(
-        self, name: str, steps: int, learning_rate: float, tokens: int, *, on_pixels: bool, progress: tuple[float, float]
+        self,
+        name: str,
+        steps: int,
+        learning_rate: float,
+        tokens: int,
+        *,
+        on_pixels: bool,
+        progress: tuple[float, float],
     ) -> None:
         def measure() -> dict[str, float]:
             see = self.see(on_pixels=on_pixels)
@@ -114,7 +127,13 @@ class Workshop:
         if not saved.exists():
             rng = random.Random(self.seed)
             lessons = [sample_lesson(rng, self.held_out, index / 4000) for index in range(4000)]
-            texts = [f"{m.role}\n{text}" for lesson in lessons for m in lesson.messages for text in m.parts if isinstance(text, str)]
+            texts = [
+                f"{m.role}\n{text}"
+                for lesson in lessons
+                for m in lesson.messages
+                for text in m.parts
+                if isinstance(text, str)
+            ]
             train_tokenizer(texts).save_pretrained(saved)
         return PreTrainedTokenizerFast.from_pretrained(saved)
 
@@ -142,9 +161,20 @@ def main() -> None:
 
 def _side_by_side(phases: tuple[str, ...], folder: Path, cache: Path) -> None:
     """One process and one core each: two threads in one small model win little."""
-    command = [sys.executable, "-m", "trimpi.models.nano.train", "--folder", str(folder), "--cache", str(cache), "--threads", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "trimpi.models.nano.train",
+        "--folder",
+        str(folder),
+        "--cache",
+        str(cache),
+        "--threads",
+        "1",
+    ]
     running = [subprocess.Popen([*command, "--phase", phase]) for phase in phases]
-    if any([process.wait() for process in running]):
+    failures = [process.wait() for process in running]
+    if any(failures):
         raise SystemExit(f"a phase failed; run again to go on from the checkpoints in {folder}")
 
 

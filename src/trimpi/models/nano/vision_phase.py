@@ -18,12 +18,21 @@ SCENES_PER_STEP, CROPS_PER_STEP = 32, 16
 
 
 def teach_vision(
-    visual: nn.Module, library: PictureLibrary, held_out: PictureLibrary, symbols: Symbols, *, steps: int, folder: Path, seed: int
+    visual: nn.Module,
+    library: PictureLibrary,
+    held_out: PictureLibrary,
+    symbols: Symbols,
+    *,
+    steps: int,
+    folder: Path,
+    seed: int,
 ) -> None:
     """Train `visual` (the model's vision tower with its merger) to say each cell's symbols."""
 
     def step_loss(step: int, rng: random.Random) -> tuple[Tensor, dict[str, float]]:
-        pictures = [library.picture(rng.randrange(len(library)), mirrored=rng.random() < 0.5) for _ in range(SCENES_PER_STEP)]
+        pictures = [
+            library.picture(rng.randrange(len(library)), mirrored=rng.random() < 0.5) for _ in range(SCENES_PER_STEP)
+        ]
         pictures += [library.crop(rng) for _ in range(CROPS_PER_STEP)]
         return symbols.loss(look(visual, pictures), cell_labels(pictures)), {}
 

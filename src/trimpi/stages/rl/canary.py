@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from trimpi.errors import RunError
-from trimpi.stages.trl_seams import Batch, RolloutTrainer
+from trimpi.stages.trl_seams import Batch, RolloutTrainer, first_rows
 
 FULL_PRECISION_BOUND = 1e-3
 HALF_PRECISION_BOUND = 0.1
@@ -17,7 +17,11 @@ HALF_PRECISION_BOUND = 0.1
 
 
 def check_first_batch(trainer: RolloutTrainer, batch: Batch) -> None:
-    """Raises RunError when the policy-free rows' log-probabilities differ by more than the bound on average."""
+    """Raises RunError when the log-probabilities of policy-free rows differ by more than the bound on average.
+
+    A forward pass worth of every process's first rows is compared, where policy-free members come first in every group.
+    """
+    batch = first_rows(batch, trainer.args.per_device_train_batch_size)
     gap = logprob_gap(trainer.completion_logprobs(batch), batch["sampling_per_token_logps"], batch["completion_mask"])
     total, count = trainer.accelerator.reduce(gap, reduction="sum").tolist()
     mean = total / max(count, 1.0)

@@ -19,7 +19,7 @@ SHOWN_SHARE = 0.6
 
 
 def crop_window(item: SceneObject) -> tuple[int, int, int, int]:
-    """The square around an object's visible extent, with a margin; may reach past the picture, which PIL fills black."""
+    """The square around an object's visible extent, with a margin; PIL fills black what lies past the picture."""
     x0, y0, x1, y1 = item.box
     half = max(x1 - x0, y1 - y0) * (0.5 + MARGIN)
     x, y = (x0 + x1) / 2, (y0 + y1) / 2

@@ -44,7 +44,9 @@ def sample_layout(rng: random.Random, *, min_objects: int, max_objects: int) -> 
         count = rng.randint(min_objects, max_objects)
         for _ in range(100):
             candidate = _sample_object(rng)
-            if all(math.hypot(candidate.x - o.x, candidate.y - o.y) > candidate.radius + o.radius + GAP for o in placed):
+            if all(
+                math.hypot(candidate.x - o.x, candidate.y - o.y) > candidate.radius + o.radius + GAP for o in placed
+            ):
                 placed.append(candidate)
             if len(placed) == count:
                 return tuple(placed)

@@ -12,7 +12,9 @@ from trimpi.tasks.clevr.tree import Decision, Leaf, Step, decisions
 from trimpi.types import ImagePart, Part
 
 SYLLABLES = tuple(consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou")
-INTRODUCTION = "This policy decides the response to an image. Start at Condition 1 and go on until a response is reached."
+INTRODUCTION = (
+    "This policy decides the response to an image. Start at Condition 1 and go on until a response is reached."
+)
 
 
 def sample_name(layers: int, rng: random.Random, taken: Container[str] = ()) -> str:
@@ -34,11 +36,11 @@ def write_policy(name: str, tree: Decision, crops: Mapping[str, Path] | None = N
         if crop is not None:
             sections.append(ImagePart(path=crop))
         sections.append(f"{after} Yes: {_direction(decision.yes)} No: {_direction(decision.no)}\n")
-    return Policy(name=name, sections=_join_texts(sections))
+    return Policy(name=name, sections=tuple(sections))
 
 
 def write_cot(steps: Sequence[Step], response: str, shown: Container[str] = ()) -> str:
-    """The gold chain of thought: every section visited, what was looked for, what was seen. `shown`: ids with a crop."""
+    """The gold chain of thought: every section visited, what was looked for and seen. `shown`: ids with a crop."""
     lines = []
     for step in steps:
         decision = step.decision
@@ -62,19 +64,12 @@ def _question(decision: Decision, crops: Mapping[str, Path]) -> str:
     if not decision.within:
         return f"Is there a {noun_phrase({decision.attribute: decision.value})}?"
     ancestors = (decision.id[:end] for end in range(1, len(decision.id), 2))
-    those = "those objects" if any(id in crops for id in ancestors) else f"the {noun_phrase(decision.within, plural=True)}"
+    those = (
+        "those objects" if any(id in crops for id in ancestors) else f"the {noun_phrase(decision.within, plural=True)}"
+    )
     return f"Is one of {those} {predicate(decision.attribute, decision.value)}?"
 
 
 def _direction(node: Decision | Leaf) -> str:
     return f"respond {node.response}." if isinstance(node, Leaf) else f"go to Condition {node.id}."
 
-
-def _join_texts(sections: Sequence[Part]) -> tuple[Part, ...]:
-    joined: list[Part] = []
-    for section in sections:
-        if joined and isinstance(section, str) and isinstance(joined[-1], str):
-            joined[-1] += section
-        else:
-            joined.append(section)
-    return tuple(joined)

@@ -32,8 +32,10 @@ mi.set_variant("scalar_rgb")
 
 def render_picture(objects: Sequence[Placed], seed: int) -> NDArray[np.uint8]:
     """The scene as sRGB, shape (HEIGHT, WIDTH, 3). Deterministic in `seed`, whatever the number of threads."""
-    scene = _scene(objects, {"type": "direct", "emitter_samples": 1, "bsdf_samples": 1}, SAMPLES_PER_PIXEL, furnished=True)
-    linear = np.clip(np.array(mi.render(mi.load_dict(scene), seed=seed)), 0.0, 1.0)
+    scene = _scene(
+        objects, {"type": "direct", "emitter_samples": 1, "bsdf_samples": 1}, SAMPLES_PER_PIXEL, furnished=True
+    )
+    linear = np.clip(np.array(mi.render(mi.load_dict(scene), seed=seed)), 0.0, 1.0)  # type: ignore[arg-type]
     srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
     return np.rint(srgb * 255).astype(np.uint8)
 
@@ -63,7 +65,7 @@ def project(point: tuple[float, float, float]) -> tuple[float, float, float]:
 
 
 def _depth(objects: Sequence[Placed]) -> NDArray[np.float64]:
-    image = np.array(mi.render(mi.load_dict(_scene(objects, {"type": "depth"}, 1, furnished=False)), seed=0))
+    image = np.array(mi.render(mi.load_dict(_scene(objects, {"type": "depth"}, 1, furnished=False)), seed=0))  # type: ignore[arg-type]
     depth = image[..., 0].astype(np.float64)
     return np.where(depth > 0, depth, np.inf)
 
@@ -78,12 +80,24 @@ def _scene(objects: Sequence[Placed], integrator: dict[str, Any], samples: int, 
             "fov": FIELD_OF_VIEW,
             "fov_axis": "x",
             "to_world": transform().look_at(origin=list(CAMERA), target=list(TARGET), up=[0, 0, 1]),
-            "film": {"type": "hdrfilm", "width": WIDTH, "height": HEIGHT, "rfilter": {"type": "box"}, "pixel_format": "rgb"},
-            "sampler": {"type": "multijitter", "sample_count": samples} if samples > 1 else {"type": "independent", "sample_count": 1},
+            "film": {
+                "type": "hdrfilm",
+                "width": WIDTH,
+                "height": HEIGHT,
+                "rfilter": {"type": "box"},
+                "pixel_format": "rgb",
+            },
+            "sampler": {"type": "multijitter", "sample_count": samples}
+            if samples > 1
+            else {"type": "independent", "sample_count": 1},
         },
     }
     if furnished:
-        scene["floor"] = {"type": "rectangle", "to_world": transform().scale([40, 40, 1]), "bsdf": _matte((0.62, 0.62, 0.62))}
+        scene["floor"] = {
+            "type": "rectangle",
+            "to_world": transform().scale([40, 40, 1]),
+            "bsdf": _matte((0.62, 0.62, 0.62)),
+        }
         scene["sky"] = {"type": "constant", "radiance": {"type": "rgb", "value": [0.75] * 3}}
         scene["lamp"] = {
             "type": "sphere",

@@ -1,4 +1,4 @@
-"""Our own CLEVR-style scenes: sampled, checked to be visible, rendered in parallel, cached on disk, deterministic by seed."""
+"""Our own CLEVR-style scenes: sampled, checked to be visible, rendered in parallel, cached, deterministic by seed."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from trimpi.tasks.clevr.ontology import ATTRIBUTES, noun_phrase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneObject:
-    """One object. `pixel_coords` is (x, y, depth) of its centre; `box` its visible extent (x0, y0, x1, y1) in pixels."""
+    """One object. `pixel_coords`: (x, y, depth) of its centre; `box`: its visible extent (x0, y0, x1, y1) in pixels."""
 
     shape: str
     color: str

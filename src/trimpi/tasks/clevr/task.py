@@ -148,7 +148,7 @@ def _scenes(config: ClevrTaskConfig, cache_dir: Path, progress: Callable[[int, i
     if len(scenes) < needed:
         raise DataError(
             f"{source.path} holds {len(scenes)} scenes, but {config.policies} policies with "
-            f"{config.train_examples_per_policy} training and {config.test_examples_per_policy} test examples each need {needed}: "
-            "ask for fewer, or give a larger directory"
+            f"{config.train_examples_per_policy} training and {config.test_examples_per_policy} test examples each "
+            f"need {needed}: ask for fewer, or give a larger directory"
         )
     return scenes[:needed]
