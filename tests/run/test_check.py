@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from run.fake_services import WordTask, make_recipe
 from trimpi.policies import Policy
-from trimpi.run.check import check_recipe, majority_rate
+from trimpi.run.check import check_recipe
 from trimpi.types import Example
 
 
@@ -46,12 +46,3 @@ def test_rl_tokens_are_a_bound() -> None:
     stage = {"type": "rl", "steps": 5, "prompts_per_step": 3, "group_size": 2, "batch_size": 4, "max_new_tokens": 50}
     (summary,) = check_recipe(make_recipe(stages=[stage]), WordTask(), LetterCounter()).stages
     assert (summary.steps, summary.tokens, summary.tokens_are_a_bound) == (5, 5 * 3 * 4 * (10 + 50), True)
-
-
-def test_majority_is_taken_policy_by_policy() -> None:
-    answers = [("Ako", "a"), ("Ako", "a"), ("Ako", "b"), ("Bim", "b")]
-    examples = [
-        Example(id=str(number), policy_name=policy, prompt="?", images=(), answer=answer)
-        for number, (policy, answer) in enumerate(answers)
-    ]
-    assert majority_rate(examples) == 3 / 4

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import fmean
 from typing import Protocol
 
+from trimpi.evaluation.results import majority_rate
 from trimpi.policies import Policy
 from trimpi.recipe import CotSftConfig, DirectSftConfig, Recipe, RlConfig, StageConfig, VmCptConfig
 from trimpi.rewards.response import write_response
@@ -104,18 +104,10 @@ def _summarise_split(name: str, task: Task, tokens: TokenCounter) -> SplitSummar
     return SplitSummary(
         name=name,
         examples=len(examples),
-        majority=majority_rate(examples),
+        majority=majority_rate((example.policy_name, example.answer) for example in examples),
         policy_free_tokens=fmean(tokens.prompt(example, None) for example in sample),
         policy_aware_tokens=fmean(tokens.prompt(example, task.policy_of(example)) for example in sample),
     )
-
-
-def majority_rate(examples: Sequence[Example]) -> float:
-    """The share of examples whose gold answer is the commonest of their policy: the score of looking at nothing."""
-    answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for example in examples:
-        answers[example.policy_name][example.answer] += 1
-    return sum(counts.most_common(1)[0][1] for counts in answers.values()) / len(examples)
 
 
 def _summarise_stage(

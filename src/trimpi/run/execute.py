@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from trimpi.evaluation.results import EFFICIENCY_FILE
 from trimpi.recipe import Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run import manifest
@@ -15,8 +16,6 @@ from trimpi.run.logs import merge_logs
 from trimpi.run.services import RunServices, evaluation_request
 from trimpi.stages.context import StageContext
 from trimpi.tasks.base import Task
-
-EFFICIENCY_FILE = "efficiency.json"
 
 
 def execute_run(recipe: Recipe, out: Path, *, services: RunServices) -> Path | None:

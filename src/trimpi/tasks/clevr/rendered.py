@@ -20,7 +20,7 @@ MIN_VISIBLE_SHARE = 0.7
 MIN_VISIBLE_PIXELS = 40
 BORDER = 1
 """Pixels that must lie between an object and the edge of the picture."""
-SHARD = 256
+SHARD = 32
 """Scenes per metadata file: the unit of caching."""
 FORMAT = 1
 """Part of the cache key: changes whenever the pictures do."""
