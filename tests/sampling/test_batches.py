@@ -33,3 +33,8 @@ def test_rows_of_one_prompt_share_an_encoding_and_short_prompts_do_not_wait_for_
 
 def test_the_length_of_a_prompt_counts_characters_and_images() -> None:
     assert prompt_length(prompt("abc", "x.png", "y.png")) == 3 + 2 * IMAGE_LENGTH
+
+
+def test_prompts_of_very_different_length_do_not_share_a_batch() -> None:
+    lengths = [10, 15, 16, 40]
+    assert plan_batches([prompt("a" * length) for length in lengths], batch_size=9) == [[[0], [1]], [[2]], [[3]]]

@@ -15,6 +15,9 @@ class RoomyLayer(DynamicLayer):
     Writing a token copies that token only, where the dynamic layer it stands for copies everything before it, too.
     """
 
+    keys: torch.Tensor
+    values: torch.Tensor
+
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, *, copies: int, room: int) -> None:
         super().__init__()
         self.dtype, self.device = keys.dtype, keys.device
@@ -36,15 +39,15 @@ class RoomyLayer(DynamicLayer):
 
 
 def prefill(model: PreTrainedModel, inputs: BatchFeature, *, copies: int, room: int) -> Cache:
-    """The cache of every prompt but its last token, `copies` rows each in a run, with room for that and `room` new tokens.
+    """The cache of every prompt but its last token: `copies` rows of each in a run, with room for `room` new tokens.
 
     The last token is left to `generate`, which needs one to begin with.
     """
     cache = DynamicCache()
     model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
-    layers = [
-        RoomyLayer(layer.keys[:, :, :-1], layer.values[:, :, :-1], copies=copies, room=room + 1)
-        for layer in cache.layers
+    filled: Any = cache.layers
+    layers: Any = [
+        RoomyLayer(layer.keys[:, :, :-1], layer.values[:, :, :-1], copies=copies, room=room + 1) for layer in filled
     ]
     return Cache(layers=layers)
 

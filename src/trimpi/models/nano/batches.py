@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from trimpi.models.nano.gaze import Gaze, GazeFinder
 from trimpi.models.nano.lessons import Lesson
 from trimpi.models.nano.pictures import Picture
 from trimpi.rendering.prompts import to_chat
@@ -23,6 +24,7 @@ class EncodedLesson:
     learned: Tensor
     positions: Tensor
     pictures: tuple[Picture, ...]
+    gazes: tuple[Gaze, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class LessonEncoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer = tokenizer
+        self.gaze_finder = GazeFinder(tokenizer)
         self.image_pad, self.turn_end, self.turn_start, self.padding = (
             tokenizer.get_vocab()[token] for token in ("<|image_pad|>", "<|im_end|>", "<|im_start|>", "<|endoftext|>")
         )
@@ -55,12 +58,14 @@ class LessonEncoder:
         for token in compact:
             rows, columns = next(grids).grid if token == self.image_pad else (1, 1)
             ids.extend([token] * (rows * columns))
+        learned = self._learned(ids)
         return EncodedLesson(
             kind=lesson.kind,
             ids=torch.tensor(ids),
-            learned=self._learned(ids),
+            learned=learned,
             positions=self._positions(ids, pictures),
             pictures=tuple(pictures),
+            gazes=tuple(self.gaze_finder.find(ids, learned.tolist(), pictures)),
         )
 
     def batch(self, lessons: Sequence[EncodedLesson]) -> Batch:

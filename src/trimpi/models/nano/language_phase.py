@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from trimpi.models.nano.batches import Batch, EncodedLesson, LessonEncoder, split_by_tokens
+from trimpi.models.nano.gaze import recording
 from trimpi.models.nano.lessons import (
     Lesson,
     crop_lesson,
@@ -29,6 +30,8 @@ from trimpi.models.nano.vision_phase import cell_labels, look
 MICRO_BATCH_TOKENS = 6144
 SEEING_WEIGHT = 0.1
 """Weight of the vision tower's own loss when both are trained: visual tokens go on saying what they show."""
+GAZE_WEIGHT = 0.2
+"""Weight of the loss that tells attention heads where to look."""
 KINDS = ("question", "policy_T", "policy_M", "crop", "text", "recitation", "override")
 FIRST_MIX = (0.50, 0.22, 0.04, 0.04, 0.08, 0.10, 0.02)
 LAST_MIX = (0.26, 0.40, 0.16, 0.03, 0.06, 0.04, 0.05)
@@ -88,14 +91,17 @@ def teach_language(
         lessons = list(_lessons_of_a_step(rng, library, encoder, reached, tokens_per_step))
         learned = sum(int(lesson.learned.sum()) for lesson in lessons)
         by_kind: dict[str, list[float]] = defaultdict(list)
-        total, seeing = torch.zeros(()), torch.zeros(())
+        total, seeing, gaze = torch.zeros(()), torch.zeros(()), torch.zeros(())
         micro_batches = split_by_tokens(lessons, MICRO_BATCH_TOKENS)
         for index, rows in enumerate(micro_batches):
             batch = encoder.batch(rows)
             visual = look(model.model.visual, batch.pictures) if on_pixels and batch.pictures else None
             tokens = symbols.of_cells(cell_labels(batch.pictures)) if visual is None and batch.pictures else visual
-            losses = token_losses(model, batch, tokens, encoder.image_pad)
-            loss = losses.sum() / learned
+            with recording(model.model.language_model) as record:
+                losses = token_losses(model, batch, tokens, encoder.image_pad)
+            share = len(rows) / len(lessons)
+            looking = record.loss([row.gazes for row in rows]) * share
+            gaze, loss = gaze + looking.detach(), losses.sum() / learned + GAZE_WEIGHT * looking
             if visual is not None:
                 share = sum(len(row.pictures) for row in rows) / sum(len(row.pictures) for row in lessons)
                 seen = symbols.loss(visual, cell_labels(batch.pictures)) * share
@@ -106,7 +112,7 @@ def teach_language(
             total = total + loss
             _note_kinds(by_kind, rows, losses.detach())
         metrics = {kind: sum(values) / len(values) for kind, values in by_kind.items()}
-        return total, metrics | ({"seeing": float(seeing)} if on_pixels else {})
+        return total, metrics | {"gaze": float(gaze)} | ({"seeing": float(seeing)} if on_pixels else {})
 
     run_phase(
         name,
