@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,10 @@ def sampler(family: str = "qwen2_5_vl", *, batch_size: int = 8) -> tuple[LocalSa
 
 
 def prompts(renderer: Renderer, folder: Path) -> list[Prompt]:
-    """Two policy-free ones, then the same two with the policy."""
+    """Two policy-free ones of different length, then the same two with the policy."""
     task = ColorTask(folder)
-    examples = task.examples("train")[:2]
+    short, other = task.examples("train")[:2]
+    examples = [short, replace(other, prompt=f"{other.prompt} Take your time.")]
     return [
         renderer.prompt(example, policy and task.policy_of(example)) for policy in (None, True) for example in examples
     ]
@@ -61,6 +63,23 @@ def test_sampling_logprobs_are_those_a_forward_pass_gives(family: str, tmp_path:
     for prompt, completions in zip(asked, sample(local, asked), strict=True):
         for completion in completions:
             assert completion.sampling_logprobs is not None
+            torch.testing.assert_close(
+                torch.tensor(completion.sampling_logprobs),
+                trainer_logprobs(model, renderer, prompt, completion),
+                atol=1e-4,
+                rtol=1e-4,
+            )
+
+
+@pytest.mark.parametrize("family", tiny_models.FAMILIES)
+def test_prompts_without_images_are_sampled_right_after_prompts_with_them(family: str, tmp_path: Path) -> None:
+    local, renderer, model = sampler(family)
+    asked = prompts(renderer, tmp_path)
+    sample(local, asked)
+    example = ColorTask(tmp_path).examples("train")[0]
+    texts = [renderer.prompt(replace(example, images=(), prompt=text)) for text in ("Short?", "A little longer?")]
+    for prompt, completions in zip(texts, sample(local, texts), strict=True):
+        for completion in completions:
             torch.testing.assert_close(
                 torch.tensor(completion.sampling_logprobs),
                 trainer_logprobs(model, renderer, prompt, completion),

@@ -44,7 +44,10 @@ def prefill(model: PreTrainedModel, inputs: BatchFeature, *, copies: int, room: 
     The last token is left to `generate`, which needs one to begin with.
     """
     cache = DynamicCache()
-    model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    # The hook `generate` itself asks: both then count padding and images alike, and M-RoPE models renew what they keep.
+    ask: Any = model._prepare_position_ids_for_generation
+    positions = ask(inputs["input_ids"], dict(inputs))
+    model(**inputs, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
     filled: Any = cache.layers
     layers: Any = [
         RoomyLayer(layer.keys[:, :, :-1], layer.values[:, :, :-1], copies=copies, room=room + 1) for layer in filled

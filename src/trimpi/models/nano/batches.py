@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from trimpi.models.nano.gaze import Gaze, GazeFinder
 from trimpi.models.nano.lessons import Lesson
 from trimpi.models.nano.pictures import Picture
+from trimpi.models.nano.sources import SourceFinder
 from trimpi.rendering.prompts import to_chat
 
 
@@ -25,6 +26,7 @@ class EncodedLesson:
     positions: Tensor
     pictures: tuple[Picture, ...]
     gazes: tuple[Gaze, ...]
+    sources: tuple[Gaze, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class LessonEncoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.tokenizer = tokenizer
-        self.gaze_finder = GazeFinder(tokenizer)
+        self.gaze_finder, self.source_finder = GazeFinder(tokenizer), SourceFinder(tokenizer)
         self.image_pad, self.turn_end, self.turn_start, self.padding = (
             tokenizer.get_vocab()[token] for token in ("<|image_pad|>", "<|im_end|>", "<|im_start|>", "<|endoftext|>")
         )
@@ -66,6 +68,7 @@ class LessonEncoder:
             positions=self._positions(ids, pictures),
             pictures=tuple(pictures),
             gazes=tuple(self.gaze_finder.find(ids, learned.tolist(), pictures)),
+            sources=tuple(Gaze(at, (source,)) for at, source in self.source_finder.find(ids, learned.tolist())),
         )
 
     def batch(self, lessons: Sequence[EncodedLesson]) -> Batch:

@@ -2,7 +2,8 @@
 
 Left alone, it learns the words of an answer long before it looks at the picture: yes and no stay guesses for tens of
 thousands of questions. So a few attention heads are told outright: while an object is being asked about or described,
-attend to the visual tokens that show it; where there is none, to the token that opens the picture.
+attend to the visual tokens that show it; where there is none, to the token that opens the picture. A few more are told
+which token of the policy the next word is copied from (sources.py).
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from trimpi.models.nano.pictures import EMPTY, Picture
 from trimpi.models.nano.symbols import single_token
 from trimpi.tasks.clevr.ontology import ATTRIBUTES
 
-LAYERS, HEADS = (2, 3), 2
-"""The layers, and how many of their heads, that are told where to look."""
+LAYERS = (2, 3)
+LOOKING, COPYING = slice(0, 2), slice(2, 4)
+"""The layers and heads that are told where to look: in the picture, and in the policy."""
 RECORDING = "sdpa_recording"
 
 
@@ -108,12 +110,12 @@ class GazeFinder:
 
 @dataclass(slots=True)
 class Recording:
-    """Queries and keys of the taught heads, by layer: (rows, HEADS, length, head size)."""
+    """Queries and keys of the taught layers, by layer: (rows, heads, length, head size)."""
 
     layers: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
-    def loss(self, gazes: Sequence[Sequence[Gaze]]) -> Tensor:
-        """Mean over gazes of -log(attention that falls on the targets); `gazes` row by row."""
+    def loss(self, gazes: Sequence[Sequence[Gaze]], heads: slice) -> Tensor:
+        """Mean over gazes of -log(attention of these heads that falls on the targets); `gazes` row by row."""
         row: list[int] = []
         position: list[int] = []
         target_of: list[int] = []
@@ -128,7 +130,8 @@ class Recording:
             return torch.zeros(())
         rows, positions = torch.tensor(row), torch.tensor(position)
         total = torch.zeros(())
-        for queries, keys in self.layers.values():
+        for all_queries, all_keys in self.layers.values():
+            queries, keys = all_queries[:, heads], all_keys[:, heads]
             length = keys.shape[2]
             wanted = torch.zeros(len(row), length, dtype=torch.bool)
             wanted[torch.tensor(target_of), torch.tensor(targets)] = True
@@ -147,7 +150,7 @@ def recording(model: PreTrainedModel) -> Iterator[Recording]:
 
     def attend(module: Any, query: Tensor, key: Tensor, value: Tensor, *rest: Any, **kwargs: Any) -> Any:
         if module.layer_idx in LAYERS:
-            record.layers[module.layer_idx] = (query[:, :HEADS], key[:, :HEADS])
+            record.layers[module.layer_idx] = (query, key)
         return sdpa_attention_forward(module, query, key, value, *rest, **kwargs)
 
     forward: Callable[..., Any] = attend

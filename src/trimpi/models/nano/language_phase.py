@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from trimpi.models.nano.batches import Batch, EncodedLesson, LessonEncoder, split_by_tokens
-from trimpi.models.nano.gaze import recording
+from trimpi.models.nano.gaze import COPYING, LOOKING, recording
 from trimpi.models.nano.lessons import (
     Lesson,
     crop_lesson,
@@ -91,7 +91,7 @@ def teach_language(
         lessons = list(_lessons_of_a_step(rng, library, encoder, reached, tokens_per_step))
         learned = sum(int(lesson.learned.sum()) for lesson in lessons)
         by_kind: dict[str, list[float]] = defaultdict(list)
-        total, seeing, gaze = torch.zeros(()), torch.zeros(()), torch.zeros(())
+        total, seeing, gaze, source = (torch.zeros(()) for _ in range(4))
         micro_batches = split_by_tokens(lessons, MICRO_BATCH_TOKENS)
         for index, rows in enumerate(micro_batches):
             batch = encoder.batch(rows)
@@ -100,8 +100,10 @@ def teach_language(
             with recording(model.model.language_model) as record:
                 losses = token_losses(model, batch, tokens, encoder.image_pad)
             share = len(rows) / len(lessons)
-            looking = record.loss([row.gazes for row in rows]) * share
-            gaze, loss = gaze + looking.detach(), losses.sum() / learned + GAZE_WEIGHT * looking
+            looking = record.loss([row.gazes for row in rows], LOOKING) * share
+            copying = record.loss([row.sources for row in rows], COPYING) * share
+            gaze, source = gaze + looking.detach(), source + copying.detach()
+            loss = losses.sum() / learned + GAZE_WEIGHT * (looking + copying)
             if visual is not None:
                 share = sum(len(row.pictures) for row in rows) / sum(len(row.pictures) for row in lessons)
                 seen = symbols.loss(visual, cell_labels(batch.pictures)) * share
@@ -112,7 +114,9 @@ def teach_language(
             total = total + loss
             _note_kinds(by_kind, rows, losses.detach())
         metrics = {kind: sum(values) / len(values) for kind, values in by_kind.items()}
-        return total, metrics | {"gaze": float(gaze)} | ({"seeing": float(seeing)} if on_pixels else {})
+        return total, metrics | {"gaze": float(gaze), "source": float(source)} | (
+            {"seeing": float(seeing)} if on_pixels else {}
+        )
 
     run_phase(
         name,

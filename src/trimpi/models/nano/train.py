@@ -27,7 +27,7 @@ from trimpi.models.nano.vision_phase import cell_labels, look, teach_vision
 from trimpi.tasks.clevr.rendered import rendered_scenes
 
 SCENES, HELD_OUT, SCENE_SEED = 20480, 512, 1
-VISION_STEPS, LANGUAGE_STEPS, JOINT_STEPS = 1400, 900, 2200
+VISION_STEPS, LANGUAGE_STEPS, JOINT_STEPS = 1400, 900, 1000
 EXAM_COUNT, EXAM_SEED = 500, 2
 QUICK_EXAMS = ("exists", "count", "policy_T2", "policy_T3", "policy_M2")
 
