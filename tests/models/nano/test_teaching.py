@@ -5,26 +5,32 @@ exactly.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.tasks.clevr.scenes import make_object
 from transformers import PreTrainedTokenizerFast, Qwen2VLImageProcessorPil
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
+from tasks.clevr.by_hand import make_object, make_scene, make_tree
 from trimpi.models.nano.batches import LessonEncoder, split_by_tokens
 from trimpi.models.nano.build import build_nano_model
+from trimpi.models.nano.gaze import Gaze, Recording, recording
 from trimpi.models.nano.language_phase import token_losses
 from trimpi.models.nano.lessons import Lesson, policy_lesson, text_lesson
 from trimpi.models.nano.phase import run_phase
 from trimpi.models.nano.pictures import CENTRE, EMPTY, PART, UNKNOWN, PictureLibrary, label_cells, pixel_patches
 from trimpi.models.nano.symbols import Symbols
 from trimpi.models.nano.tokenizer import train_tokenizer
+from trimpi.models.nano.train import tokenizer_corpus
+from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr import rendered
-from trimpi.types import Message
+from trimpi.tasks.clevr.policy_text import write_cot, write_policy, write_request
+from trimpi.tasks.clevr.tree import walk
+from trimpi.types import ImagePart, Message
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +43,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> PictureLibrary:
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerFast:
-    words = "Condition object objects Is there one of the cyan small large cube Yes No respond Case go to "
-    values = "gray red blue green brown purple cyan yellow rubber metal cube sphere cylinder large small "
-    return train_tokenizer([f" {words} {values}"] * 200)
+def tokenizer(library: PictureLibrary) -> PreTrainedTokenizerFast:
+    return train_tokenizer(tokenizer_corpus(library, seed=0, lessons=600))
 
 
 def test_patches_are_those_of_the_stock_image_processor(library: PictureLibrary) -> None:
@@ -98,6 +102,79 @@ def test_only_assistant_turns_are_learned(tokenizer: PreTrainedTokenizerFast) ->
     )
     lesson = LessonEncoder(tokenizer).encode(Lesson(kind="text", messages=messages))
     assert tokenizer.decode(lesson.ids[lesson.learned]) == "No<|im_end|>"
+
+
+def test_heads_are_told_to_look_at_what_is_asked_about(
+    library: PictureLibrary, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    cube, sphere = make_object("small cyan rubber cube"), make_object("large red metal sphere")
+    cells = np.full((48, 5), UNKNOWN, dtype=np.int8)
+    cells[:, 0] = EMPTY
+    cells[7], cells[8] = [CENTRE, 1, 6, 0, 0], [PART, 0, 1, 1, 1]
+    picture = replace(library.picture(0), cells=cells, objects=(cube, sphere))
+    messages = (
+        Message(role="system", parts=("Answer the question.",)),
+        Message(role="user", parts=(ImagePart(path=Path("scene")), "Is there a small object?")),
+        Message(role="assistant", parts=("Yes, a small cyan rubber cube.",)),
+        Message(role="user", parts=("Is there a red cube?",)),
+        Message(role="assistant", parts=("No.",)),
+    )
+    lesson = LessonEncoder(tokenizer).encode(
+        Lesson(kind="question", messages=messages, pictures={Path("scene"): picture})
+    )
+    words = [tokenizer.decode([token]) for token in lesson.ids.tolist()]
+    first = lesson.ids.tolist().index(tokenizer.get_vocab()["<|image_pad|>"])
+    seen = [(words[gaze.position], [target - first for target in gaze.targets]) for gaze in lesson.gazes]
+    on_cube, on_opening = [7], [-1]
+    assert seen == [
+        ("?", on_cube),
+        ("\n", on_cube),
+        *((word, on_cube) for word in (" a", " small", " cyan", " rubber")),
+        ("?", on_opening),
+        ("\n", on_opening),
+    ]
+
+
+def test_heads_are_told_which_token_of_the_policy_comes_next(tokenizer: PreTrainedTokenizerFast) -> None:
+    tree = make_tree()
+    steps, response = walk(tree, make_scene("large cyan metal sphere"))
+    messages = (
+        Message(role="system", parts=write_policy("L2-Surinu", tree).sections),
+        Message(role="user", parts=(write_request("L2-Surinu"),)),
+        Message(role="assistant", parts=(write_response(write_cot(steps, response), response),)),
+    )
+    lesson = LessonEncoder(tokenizer).encode(Lesson(kind="policy", messages=messages))
+    words = [tokenizer.decode([token]) for token in lesson.ids.tolist()]
+    copies = [
+        ("".join(words[s.position - 1 : s.position + 2]), "".join(words[s.targets[0] - 3 : s.targets[0] + 1]))
+        for s in lesson.sources
+    ]
+    assert copies == [
+        (" there a cyan", "Is there a cyan"),
+        ("\nCondition 1.1", " go to Condition 1.1"),
+        (" there a small", " the cyan objects small"),
+        (" a small cyan", " one of the cyan"),
+        (" is Case 2", ": respond Case 2"),
+        ("\\boxed{Case 2", ": respond Case 2"),
+    ]
+
+
+def test_gaze_loss_is_the_attention_that_misses() -> None:
+    queries, keys = torch.zeros(1, 2, 4, 8), torch.zeros(1, 2, 4, 8)
+    record = Recording(layers={2: (queries, keys)})
+    loss = record.loss([[Gaze(3, (0, 1)), Gaze(1, (0,))]], slice(0, 2))
+    torch.testing.assert_close(loss, torch.tensor(2.0).log())
+
+
+def test_recording_changes_nothing(library: PictureLibrary, tokenizer: PreTrainedTokenizerFast) -> None:
+    model = build_nano_model(tokenizer).eval().model.language_model
+    embeddings = torch.randn(2, 9, 192)
+    with torch.no_grad(), recording(model) as record:
+        recorded = model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+    with torch.no_grad():
+        plain = model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+    assert sorted(record.layers) == [2, 3]
+    torch.testing.assert_close(recorded, plain)
 
 
 def test_micro_batches_stay_within_their_budget(library: PictureLibrary, tokenizer: PreTrainedTokenizerFast) -> None:

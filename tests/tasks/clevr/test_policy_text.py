@@ -5,16 +5,14 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from tests.tasks.clevr.scenes import make_scene
-from tests.tasks.clevr.test_tree import by_hand
-
+from tasks.clevr.by_hand import make_scene, make_tree
 from trimpi.tasks.clevr.policy_text import INTRODUCTION, sample_name, write_cot, write_policy, write_request
 from trimpi.tasks.clevr.tree import walk
 from trimpi.types import ImagePart
 
 
 def test_text_policy_states_every_section() -> None:
-    assert write_policy("L2-Surinu", by_hand()).sections == (
+    assert write_policy("L2-Surinu", make_tree()).sections == (
         f"# L2-Surinu\n{INTRODUCTION}\n"
         "## Condition 1\nIs there a cyan object? Yes: go to Condition 1.1. No: go to Condition 1.2.\n"
         "## Condition 1.1\nIs one of the cyan objects small? Yes: respond Case 1. No: respond Case 2.\n"
@@ -23,7 +21,7 @@ def test_text_policy_states_every_section() -> None:
 
 
 def test_a_crop_stands_for_the_value_and_no_word_gives_it_away() -> None:
-    policy = write_policy("L2-Surinu", by_hand(), {"1": Path("cyan.png")})
+    policy = write_policy("L2-Surinu", make_tree(), {"1": Path("cyan.png")})
     assert policy.sections == (
         f"# L2-Surinu\n{INTRODUCTION}\n## Condition 1\nIs there an object of this color: ",
         ImagePart(path=Path("cyan.png")),
@@ -35,7 +33,7 @@ def test_a_crop_stands_for_the_value_and_no_word_gives_it_away() -> None:
 
 
 def test_chain_of_thought_cites_every_section_and_what_was_seen() -> None:
-    steps, response = walk(by_hand(), make_scene("small cyan rubber cube", "large cyan metal sphere"))
+    steps, response = walk(make_tree(), make_scene("small cyan rubber cube", "large cyan metal sphere"))
     assert write_cot(steps, response) == (
         "Condition 1: Is there a cyan object? Yes, a large cyan metal sphere.\n"
         "Condition 1.1: Is there a small cyan object? Yes, a small cyan rubber cube.\n"
@@ -44,7 +42,7 @@ def test_chain_of_thought_cites_every_section_and_what_was_seen() -> None:
 
 
 def test_chain_of_thought_reads_the_crop_first() -> None:
-    steps, response = walk(by_hand(), make_scene("large red rubber sphere"))
+    steps, response = walk(make_tree(), make_scene("large red rubber sphere"))
     assert write_cot(steps, response, shown={"1"}) == (
         "Condition 1: the image shows cyan. Is there a cyan object? No.\n"
         "Condition 1.2: Is there a cube? No.\n"

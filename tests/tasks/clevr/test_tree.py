@@ -7,28 +7,12 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tasks.clevr.scenes import make_scene
 
+from tasks.clevr.by_hand import make_scene, make_tree
 from trimpi.tasks.clevr.tree import Decision, Leaf, decisions, leaves, sample_tree, walk
 
 LEAVES = {1: 2, 2: 4, 3: 8, 4: 16, 5: 31, 6: 55}
 """Unique responses by layers; the paper reports 4, 16 and 55 for 2, 4 and 6."""
-
-
-def by_hand() -> Decision:
-    """Cyan? then small among the cyan; else a cube?"""
-    small = Decision(
-        id="1.1",
-        attribute="size",
-        value="small",
-        within={"color": "cyan"},
-        yes=Leaf(response="Case 1"),
-        no=Leaf(response="Case 2"),
-    )
-    cube = Decision(
-        id="1.2", attribute="shape", value="cube", within={}, yes=Leaf(response="Case 3"), no=Leaf(response="Case 4")
-    )
-    return Decision(id="1", attribute="color", value="cyan", within={}, yes=small, no=cube)
 
 
 @pytest.mark.parametrize(("layers", "count"), LEAVES.items())
@@ -79,7 +63,7 @@ def test_responses_and_ids_are_unique(layers: int, seed: int) -> None:
     ],
 )
 def test_a_walk_ends_in_the_gold_response(objects: list[str], response: str, visited: list[str]) -> None:
-    steps, reached = walk(by_hand(), make_scene(*objects))
+    steps, reached = walk(make_tree(), make_scene(*objects))
     assert reached == response
     assert [step.decision.id for step in steps] == visited
 

@@ -125,17 +125,17 @@ class Workshop:
     def _tokenizer(self) -> PreTrainedTokenizerFast:
         saved = self.folder / "tokenizer"
         if not saved.exists():
-            rng = random.Random(self.seed)
-            lessons = [sample_lesson(rng, self.held_out, index / 4000) for index in range(4000)]
-            texts = [
-                f"{m.role}\n{text}"
-                for lesson in lessons
-                for m in lesson.messages
-                for text in m.parts
-                if isinstance(text, str)
-            ]
+            texts = tokenizer_corpus(self.held_out, seed=self.seed, lessons=4000)
             train_tokenizer(texts).save_pretrained(saved)
         return PreTrainedTokenizerFast.from_pretrained(saved)
+
+
+def tokenizer_corpus(library: PictureLibrary, *, seed: int, lessons: int) -> list[str]:
+    """Texts of lessons as the chat template writes them, special tokens left out."""
+    rng = random.Random(seed)
+    sampled = [sample_lesson(rng, library, index / lessons) for index in range(lessons)]
+    turns = [message for lesson in sampled for message in lesson.messages]
+    return [f"{turn.role}\n{text}" for turn in turns for text in turn.parts if isinstance(text, str)]
 
 
 def main() -> None:
