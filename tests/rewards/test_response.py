@@ -102,8 +102,17 @@ def test_reading_what_was_written_gives_it_back(reasoning: str, answer: str) -> 
     "frame",
     ["{}", "<think>{}", "<think>{}</think>", "<think></think>{}", "<think>a</think>\\boxed{{{}", "{}\\boxed{{a}}!"],
 )
-def test_hundred_kilobytes_of_hostile_text_are_read_at_once(piece: str, frame: str) -> None:
-    text = frame.format(piece * (100_000 // len(piece)))
-    started = time.perf_counter()
-    read_response(text)
-    assert time.perf_counter() - started < 0.2
+def test_ten_times_the_hostile_text_takes_about_ten_times_as_long(piece: str, frame: str) -> None:
+    """A hundred times would be quadratic. What takes under a millisecond is too short to tell."""
+    short, long = (frame.format(piece * (size // len(piece))) for size in (20_000, 200_000))
+    assert reading_seconds(long) < 30 * max(reading_seconds(short), 1e-3)
+
+
+def reading_seconds(text: str) -> float:
+    """Processor time, so that other work on the machine does not count; the least of three."""
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        read_response(text)
+        seconds.append(time.process_time() - started)
+    return min(seconds)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from trimpi.errors import RunError
-from trimpi.interval import wilson_interval
 from trimpi.evaluation.storage import read_json, read_jsonl
+from trimpi.interval import wilson_interval
 from trimpi.types import Outcome
 
 EFFICIENCY_FILE = "efficiency.json"

@@ -14,8 +14,9 @@ from trimpi.recipe import CotSftConfig, DirectSftConfig, Recipe, RlConfig, Stage
 from trimpi.rewards.response import write_response
 from trimpi.run.data import SPLITS
 from trimpi.run.directory import stage_name
-from trimpi.run.inputs import examples_of, validate_inputs
+from trimpi.run.inputs import validate_inputs
 from trimpi.tasks.base import Task
+from trimpi.tasks.selection import first_per_policy
 from trimpi.types import Example
 
 SAMPLED_EXAMPLES = 32
@@ -113,7 +114,7 @@ def _summarise_split(name: str, task: Task, tokens: TokenCounter) -> SplitSummar
 def _summarise_stage(
     name: str, stage: StageConfig, task: Task, tokens: TokenCounter, train: SplitSummary, processes: int
 ) -> StageSummary:
-    examples = examples_of(stage, task)
+    examples = first_per_policy(task.examples("train"), stage.examples_per_policy)
     if isinstance(stage, RlConfig):
         # The loss is taken under the policy-free prompt for both halves.
         per_completion = train.policy_free_tokens + stage.max_new_tokens

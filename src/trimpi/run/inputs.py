@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from trimpi.cot.gold import gold_cots
 from trimpi.cot.store import load_cots
-from trimpi.recipe import CotTrainingConfig, Recipe, StageConfig
+from trimpi.recipe import CotTrainingConfig, Recipe
 from trimpi.tasks.base import Task
-from trimpi.types import Example
+from trimpi.tasks.selection import first_per_policy
 
 
 def validate_inputs(recipe: Recipe, task: Task) -> None:
@@ -19,17 +18,6 @@ def validate_inputs(recipe: Recipe, task: Task) -> None:
         if not isinstance(stage, CotTrainingConfig):
             continue
         if stage.cot == "gold":
-            gold_cots(examples_of(stage, task))
+            gold_cots(first_per_policy(task.examples("train"), stage.examples_per_policy))
         elif stage.cot != "forward":
             load_cots(Path(stage.cot), task.examples("train"))
-
-
-def examples_of(stage: StageConfig, task: Task) -> list[Example]:
-    """The training examples of a stage: the first `examples_per_policy` of each policy."""
-    taken: Counter[str] = Counter()
-    kept = []
-    for example in task.examples("train"):
-        if stage.examples_per_policy is None or taken[example.policy_name] < stage.examples_per_policy:
-            taken[example.policy_name] += 1
-            kept.append(example)
-    return kept

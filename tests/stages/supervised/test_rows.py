@@ -11,7 +11,7 @@ from trimpi.cot.store import CotRecord
 from trimpi.errors import DataError
 from trimpi.recipe import CotSftConfig, DirectSftConfig, VmCptConfig
 from trimpi.rendering.renderer import Renderer, TrainingExample
-from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, first_per_policy, training_rows
+from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, training_rows
 
 
 def rows(config: SupervisedStage, folder: Path, cots: list[CotRecord] | None) -> list[TrainingExample]:
@@ -47,9 +47,3 @@ def test_examples_without_a_chain_of_thought_are_left_out(tmp_path: Path) -> Non
     assert [row.response for row in rows(CotSftConfig(), tmp_path, cots)] == ["<think>Blue.</think>\\boxed{blue}"]
     with pytest.raises(DataError, match="nothing to train on"):
         rows(CotSftConfig(), tmp_path, [])
-
-
-def test_the_first_examples_of_each_policy_are_taken(tmp_path: Path) -> None:
-    examples = ColorTask(tmp_path, examples=6).examples("train")
-    assert [example.id for example in first_per_policy(examples, 2)] == ["train-0", "train-1", "train-2", "train-3"]
-    assert first_per_policy(examples, None) == list(examples)

@@ -25,8 +25,8 @@ there is no GPU: the same classes load it, the same code trains it. It knows not
 
 ## How it was made
 `make base`: {scenes:,} scenes of 128x96 pixels (Mitsuba 3); the vision tower learned what each visual token shows
-({vision_steps:,} steps), the language model learned from perfect visual tokens ({language_steps:,} steps), then both
-learned together on pixels ({joint_steps:,} steps). No data from elsewhere, no accelerator. docs/log.md tells what
+({vision_steps:,} steps), the language model learned from perfect visual tokens ({language_steps:,} steps), then from
+those of the vision tower ({pixels_steps:,} steps). No data from elsewhere, no accelerator. docs/log.md tells what
 worked and what did not.
 
 ## What it scores

@@ -1,4 +1,4 @@
-"""Teaching the language model: first on perfect visual tokens, then together with the vision tower on pixels."""
+"""Teaching the language model: on perfect visual tokens, then on those of the vision tower, which stays as it is."""
 
 from __future__ import annotations
 
@@ -24,12 +24,8 @@ from trimpi.models.nano.lessons import (
 )
 from trimpi.models.nano.phase import run_phase
 from trimpi.models.nano.pictures import Picture, PictureLibrary
-from trimpi.models.nano.symbols import Symbols
-from trimpi.models.nano.vision_phase import cell_labels, look
 
 MICRO_BATCH_TOKENS = 6144
-SEEING_WEIGHT = 0.1
-"""Weight of the vision tower's own loss when both are trained: visual tokens go on saying what they show."""
 GAZE_WEIGHT = 0.2
 """Weight of the loss that tells attention heads where to look."""
 KINDS = ("question", "policy_T", "policy_M", "crop", "text", "recitation", "override")
@@ -63,25 +59,25 @@ def teach_language(
     model: Qwen2_5_VLForConditionalGeneration,
     encoder: LessonEncoder,
     library: PictureLibrary,
-    symbols: Symbols,
     *,
     steps: int,
     learning_rate: float,
     tokens_per_step: int,
-    on_pixels: bool,
+    see: Seer,
+    decay: bool,
     progress: tuple[float, float],
     frozen_rows: Tensor | None,
     measure: Callable[[], dict[str, float]] | None,
     folder: Path,
     seed: int,
 ) -> None:
-    """Next-token loss on every assistant turn. `on_pixels` trains the vision tower too; else visual tokens are symbols.
+    """Next-token loss on every assistant turn, with heads told where to look; visual tokens come from `see`.
 
-    Without pixels the learning rate stays up, for the phase on pixels to bring down. `progress` is the stretch of the
-    curriculum this phase covers. `frozen_rows` are embedding rows that stay as they are.
+    `decay` brings the learning rate down. `progress` is the stretch of the curriculum this phase covers. `frozen_rows`
+    are embedding rows that stay as they are. The vision tower is not trained.
     """
     first, last = progress
-    model.model.visual.requires_grad_(on_pixels)
+    model.model.visual.requires_grad_(False)
     if frozen_rows is not None:
         table = model.model.language_model.embed_tokens.weight
         table.register_hook(lambda gradient: gradient.index_fill(0, frozen_rows, 0.0))
@@ -91,32 +87,26 @@ def teach_language(
         lessons = list(_lessons_of_a_step(rng, library, encoder, reached, tokens_per_step))
         learned = sum(int(lesson.learned.sum()) for lesson in lessons)
         by_kind: dict[str, list[float]] = defaultdict(list)
-        total, seeing, gaze, source = (torch.zeros(()) for _ in range(4))
+        total, gaze, source = (torch.zeros(()) for _ in range(3))
         micro_batches = split_by_tokens(lessons, MICRO_BATCH_TOKENS)
         for index, rows in enumerate(micro_batches):
             batch = encoder.batch(rows)
-            visual = look(model.model.visual, batch.pictures) if on_pixels and batch.pictures else None
-            tokens = symbols.of_cells(cell_labels(batch.pictures)) if visual is None and batch.pictures else visual
+            with torch.no_grad():
+                visual_tokens = see(batch.pictures) if batch.pictures else None
             with recording(model.model.language_model) as record:
-                losses = token_losses(model, batch, tokens, encoder.image_pad)
+                losses = token_losses(model, batch, visual_tokens, encoder.image_pad)
             share = len(rows) / len(lessons)
             looking = record.loss([row.gazes for row in rows], LOOKING) * share
             copying = record.loss([row.sources for row in rows], COPYING) * share
             gaze, source = gaze + looking.detach(), source + copying.detach()
             loss = losses.sum() / learned + GAZE_WEIGHT * (looking + copying)
-            if visual is not None:
-                share = sum(len(row.pictures) for row in rows) / sum(len(row.pictures) for row in lessons)
-                seen = symbols.loss(visual, cell_labels(batch.pictures)) * share
-                seeing, loss = seeing + seen.detach(), loss + SEEING_WEIGHT * seen
             if index + 1 < len(micro_batches):
                 loss.backward()  # type: ignore[no-untyped-call]
                 loss = loss.detach()
             total = total + loss
             _note_kinds(by_kind, rows, losses.detach())
         metrics = {kind: sum(values) / len(values) for kind, values in by_kind.items()}
-        return total, metrics | {"gaze": float(gaze), "source": float(source)} | (
-            {"seeing": float(seeing)} if on_pixels else {}
-        )
+        return total, metrics | {"gaze": float(gaze), "source": float(source)}
 
     run_phase(
         name,
@@ -125,7 +115,7 @@ def teach_language(
         steps=steps,
         learning_rate=learning_rate,
         weight_decay=0.02,
-        decay=on_pixels,
+        decay=decay,
         folder=folder,
         seed=seed,
         measure=measure,

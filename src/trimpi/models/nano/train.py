@@ -1,7 +1,7 @@
 """`make base`: the nano model from nothing, in phases that resume; ends in the weights the package ships.
 
 Scenes are rendered, then the vision tower learns what each visual token shows while the language model learns from
-perfect visual tokens (two processes, one core each), then both learn together on pixels.
+perfect visual tokens (two processes, one core each); then it learns to read what the vision tower says.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from trimpi.models.nano.vision_phase import cell_labels, look, teach_vision
 from trimpi.tasks.clevr.rendered import rendered_scenes
 
 SCENES, HELD_OUT, SCENE_SEED = 20480, 512, 1
-VISION_STEPS, LANGUAGE_STEPS, JOINT_STEPS = 1400, 900, 1000
+VISION_STEPS, LANGUAGE_STEPS, PIXELS_STEPS = 1400, 900, 800
+TOKENS_PER_STEP = 4096
 EXAM_COUNT, EXAM_SEED = 500, 2
 QUICK_EXAMS = ("exists", "count", "policy_T2", "policy_T3", "policy_M2")
 
@@ -58,19 +59,19 @@ class Workshop:
         )
 
     def language(self) -> None:
-        self._teach("language", LANGUAGE_STEPS, 2e-3, 4096, on_pixels=False, progress=(0.0, 0.4))
+        self._teach("language", LANGUAGE_STEPS, 2e-3, on_pixels=False, progress=(0.0, 0.4))
 
-    def joint(self) -> None:
-        """Both halves together; the language half starts from its own checkpoint, the vision half from its."""
-        if not (self.folder / "joint.pt").exists():
+    def pixels(self) -> None:
+        """The two halves meet: each starts from its own checkpoint, and the language half learns on."""
+        if not (self.folder / "pixels.pt").exists():
             halves = torch.load(self.folder / "language.pt", weights_only=True)["module"]
             eyes = torch.load(self.folder / "vision.pt", weights_only=True)["module"]
             self.model.load_state_dict({**halves, **{f"model.visual.{name}": value for name, value in eyes.items()}})
-        self._teach("joint", JOINT_STEPS, 1.5e-3, 4096, on_pixels=True, progress=(0.4, 1.0))
+        self._teach("pixels", PIXELS_STEPS, 1.5e-3, on_pixels=True, progress=(0.4, 1.0))
 
     def export(self, target: Path) -> None:
         """Sit the exams, then write the folder that the package ships."""
-        state = torch.load(self.folder / "joint.pt", weights_only=True)["module"]
+        state = torch.load(self.folder / "pixels.pt", weights_only=True)["module"]
         self.model.load_state_dict(state)
         self.model.eval()
         see = self.see(on_pixels=True)
@@ -82,7 +83,7 @@ class Workshop:
             "scenes": SCENES,
             "vision_steps": VISION_STEPS,
             "language_steps": LANGUAGE_STEPS,
-            "joint_steps": JOINT_STEPS,
+            "pixels_steps": PIXELS_STEPS,
         }
         export_base(self.model, self.tokenizer, target, exams=exams, facts=facts)
 
@@ -96,13 +97,13 @@ class Workshop:
         name: str,
         steps: int,
         learning_rate: float,
-        tokens: int,
         *,
         on_pixels: bool,
         progress: tuple[float, float],
     ) -> None:
+        see = self.see(on_pixels=on_pixels)
+
         def measure() -> dict[str, float]:
-            see = self.see(on_pixels=on_pixels)
             return measure_exams(self.model, self.encoder, self.held_out, see, count=128, seed=1, names=QUICK_EXAMS)
 
         teach_language(
@@ -110,11 +111,11 @@ class Workshop:
             self.model,
             self.encoder,
             self.library,
-            self.symbols,
             steps=steps,
             learning_rate=learning_rate,
-            tokens_per_step=tokens,
-            on_pixels=on_pixels,
+            tokens_per_step=TOKENS_PER_STEP,
+            see=see,
+            decay=on_pixels,
             progress=progress,
             frozen_rows=None if on_pixels else self.value_rows,
             measure=measure,
@@ -140,7 +141,7 @@ def tokenizer_corpus(library: PictureLibrary, *, seed: int, lessons: int) -> lis
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--phase", choices=("all", "vision", "language", "joint", "export"), default="all")
+    parser.add_argument("--phase", choices=("all", "vision", "language", "pixels", "export"), default="all")
     parser.add_argument("--folder", type=Path, default=Path("runs/base"))
     parser.add_argument("--cache", type=Path, default=Path(".trimpi-cache"))
     parser.add_argument("--target", type=Path, default=Path(__file__).parent / "weights")
@@ -153,8 +154,8 @@ def main() -> None:
         _side_by_side(("vision", "language"), arguments.folder, arguments.cache)
     if arguments.phase in ("vision", "language"):
         getattr(workshop, arguments.phase)()
-    if arguments.phase in ("all", "joint"):
-        workshop.joint()
+    if arguments.phase in ("all", "pixels"):
+        workshop.pixels()
     if arguments.phase in ("all", "export"):
         workshop.export(arguments.target)
 

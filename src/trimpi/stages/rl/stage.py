@@ -21,9 +21,9 @@ from trimpi.stages.rl.roles import GroupPlan
 from trimpi.stages.rl.rollouts import PolicyRollouts, reward_functions
 from trimpi.stages.rl.samplers import check_sampler, row_sampler, sampler_arguments
 from trimpi.stages.rl.scoring import REWARDS
-from trimpi.stages.supervised.rows import first_per_policy
 from trimpi.stages.training import METRICS_FILE, ROLLOUTS_FILE, finish_training
 from trimpi.stages.trl_seams import RolloutTrainer
+from trimpi.tasks.selection import first_per_policy
 
 
 def run_rl(config: RlConfig, context: StageContext) -> StageResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from trimpi.cot.store import CotRecord
@@ -18,17 +17,6 @@ SupervisedStage = VmCptConfig | DirectSftConfig | CotSftConfig
 
 LOSS_ON: Mapping[str, LossOn] = {"vm_cpt": "text", "direct_sft": "response", "cot_sft": "response"}
 """VM-CPT learns every text token, the policy's too; fine-tuning learns the response."""
-
-
-def first_per_policy(examples: Sequence[Example], limit: int | None) -> list[Example]:
-    """The first `limit` examples of every policy, in order; all of them without a limit."""
-    taken: Counter[str] = Counter()
-    kept = []
-    for example in examples:
-        if limit is None or taken[example.policy_name] < limit:
-            taken[example.policy_name] += 1
-            kept.append(example)
-    return kept
 
 
 def training_rows(

@@ -16,9 +16,10 @@ from trimpi.stages.context import StageContext, StageResult
 from trimpi.stages.ordering import batched_order
 from trimpi.stages.supervised.collator import RowCollator
 from trimpi.stages.supervised.cots import stage_cots
-from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, first_per_policy, training_rows
+from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, training_rows
 from trimpi.stages.training import METRICS_FILE, finish_training
 from trimpi.stages.trl_seams import SupervisedTrainer
+from trimpi.tasks.selection import first_per_policy
 
 
 def run_supervised(config: SupervisedStage, context: StageContext) -> StageResult:

@@ -72,4 +72,3 @@ def _question(decision: Decision, crops: Mapping[str, Path]) -> str:
 
 def _direction(node: Decision | Leaf) -> str:
     return f"respond {node.response}." if isinstance(node, Leaf) else f"go to Condition {node.id}."
-
