@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from trimpi.stages import StageContext, run_stage
 from trimpi.tasks.registry import build_task
 
 LONGEST_WAIT = 300.0
+"""Seconds."""
 TASK = {"type": "clevr", "layers": 1, "policies": 2, "train_examples_per_policy": 4, "test_examples_per_policy": 2}
 SUPERVISED = {"learning_rate": 1e-4, "batch_size": 2, "epochs": 1, "checkpoint_every_steps": 1}
 RL = {
@@ -87,7 +89,10 @@ class Workshop:
     def run(self, recipe: Path, out: Path, *, processes: int = 1) -> str:
         """To its end; what it printed."""
         process = self.start(recipe, out, processes=processes)
-        printed, errors = process.communicate(timeout=LONGEST_WAIT)
+        try:
+            printed, errors = process.communicate(timeout=LONGEST_WAIT)
+        finally:
+            kill(process)
         assert process.returncode == 0, errors[-4000:]
         return printed
 
@@ -95,12 +100,21 @@ class Workshop:
         """Kill the run with everything it started as soon as `file` is in `out`."""
         process = self.start(recipe, out)
         end = time.monotonic() + LONGEST_WAIT
-        while not (out / file).exists():
-            assert process.poll() is None and time.monotonic() < end, process.communicate()[1][-4000:]
-            time.sleep(0.002)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        try:
+            while not (out / file).exists():
+                assert process.poll() is None, f"the run ended without {file}"
+                assert time.monotonic() < end, f"the run has not written {file}"
+                time.sleep(0.002)
+        finally:
+            kill(process)
+            print(process.communicate()[1])
         assert process.returncode == -signal.SIGKILL
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """The whole process group, if any of it is left."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def open_workshop(folder: Path) -> Workshop:

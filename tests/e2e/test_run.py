@@ -9,20 +9,10 @@ import pytest
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from e2e.cli_runs import RL, Workshop, evaluations, open_workshop
-from stages.stage_runs import lines
+from stages.stage_runs import GROUP_STATISTICS, lines
 
-STAGES = ("01-vm_cpt", "02-cot_sft", "03-rl")
+STAGE_NAMES = ("01-vm_cpt", "02-cot_sft", "03-rl")
 KILLED_WHEN = tuple(f"stages/{name}/checkpoints/checkpoint-1/complete" for name in ("01-vm_cpt", "03-rl"))
-GROUP_STATISTICS = (
-    "reward",
-    "reward_policy_free",
-    "reward_policy_aware",
-    "reward_gap",
-    "groups",
-    "zero_variance_groups",
-    "truncated",
-)
-
 pytestmark = pytest.mark.slow
 
 
@@ -52,7 +42,7 @@ def test_run_ends_in_a_table_and_a_report(whole: tuple[Path, str]) -> None:
     assert json.loads((out / "manifest.json").read_text())["finished"]
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", STAGE_NAMES)
 def test_every_stage_is_a_model_that_transformers_loads(whole: tuple[Path, str], name: str) -> None:
     folder = whole[0] / "stages" / name
     model, report = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True)
@@ -62,7 +52,7 @@ def test_every_stage_is_a_model_that_transformers_loads(whole: tuple[Path, str],
 
 
 def test_every_stage_moves_the_weights(whole: tuple[Path, str], workshop: Workshop) -> None:
-    folders = [workshop.base, *(whole[0] / "stages" / name for name in STAGES)]
+    folders = [workshop.base, *(whole[0] / "stages" / name for name in STAGE_NAMES)]
     weights = [(folder / "model.safetensors").read_bytes() for folder in folders]
     assert len(set(weights)) == len(weights)
 
@@ -78,7 +68,7 @@ def test_a_run_killed_in_two_stages_ends_in_the_files_of_an_uninterrupted_one(
     workshop.run(recipe, out)
 
     assert len(json.loads((out / "manifest.json").read_text())["sessions"]) == 3
-    names = ["metrics.jsonl", "rollouts.jsonl", *(f"stages/{name}/model.safetensors" for name in STAGES)]
+    names = ["metrics.jsonl", "rollouts.jsonl", *(f"stages/{name}/model.safetensors" for name in STAGE_NAMES)]
     assert [name for name in names if (out / name).read_bytes() != (whole[0] / name).read_bytes()] == []
     assert evaluations(out) == evaluations(whole[0])
     assert len(evaluations(out)) == 4 * 2 * 2 + 1, "four models, two suites, a result and its records each; the costs"

@@ -31,6 +31,17 @@ VM_CPT = VmCptConfig(**SUPERVISED, checkpoint_every_steps=2)
 DIRECT_SFT = DirectSftConfig(**SUPERVISED, lora=None, checkpoint_every_steps=2)
 COT_SFT_LORA = CotSftConfig(**SUPERVISED, lora=LoraConfig(rank=2, alpha=4, dropout=0.1), checkpoint_every_steps=2)
 
+GROUP_STATISTICS = (
+    "reward",
+    "reward_policy_free",
+    "reward_policy_aware",
+    "reward_gap",
+    "groups",
+    "zero_variance_groups",
+    "truncated",
+)
+"""What a metrics line of RL says about the groups of its step."""
+
 
 def rl_config(**changes: Any) -> RlConfig:
     """Four steps of two requests with 2 + 2 completions each, over six examples: passes do not end where steps do."""

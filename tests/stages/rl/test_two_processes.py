@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stages.rl.two_process_config import CONFIG
-from stages.stage_runs import lines, run, stage_context, weights
+from stages.stage_runs import GROUP_STATISTICS, lines, run, stage_context, weights
 from trimpi.errors import RecipeError
 from trimpi.recipe import RlConfig
 from trimpi.stages.rl.stage import grpo_arguments
@@ -42,17 +42,6 @@ def test_two_processes_give_the_same_groups_and_weights_as_one(tmp_path: Path) -
     assert statistics[0] == statistics[1]
     for name, tensor in weights(tmp_path / "one").items():
         torch.testing.assert_close(tensor, weights(tmp_path / "two")[name], atol=2e-3, rtol=1e-2)
-
-
-GROUP_STATISTICS = (
-    "reward",
-    "reward_policy_free",
-    "reward_policy_aware",
-    "reward_gap",
-    "groups",
-    "zero_variance_groups",
-    "truncated",
-)
 
 
 def test_completions_that_do_not_divide_among_processes_are_refused(
