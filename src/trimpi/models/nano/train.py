@@ -29,7 +29,7 @@ from trimpi.tasks.clevr.rendered import rendered_scenes
 SCENES, HELD_OUT, SCENE_SEED = 20480, 512, 1
 VISION_STEPS, LANGUAGE_STEPS, PIXELS_STEPS = 1400, 900, 800
 TOKENS_PER_STEP = 4096
-EXAM_COUNT, EXAM_SEED = 500, 2
+EXAM_COUNT, EXAM_SEED = 256, 2
 QUICK_EXAMS = ("exists", "count", "policy_T2", "policy_T3", "policy_M2")
 
 
