@@ -42,9 +42,8 @@ def sample_lesson(rng: random.Random, library: PictureLibrary, progress: float) 
         first + (last - first) * min(1.0, 1.5 * progress) for first, last in zip(FIRST_MIX, LAST_MIX, strict=True)
     ]
     kind = rng.choices(KINDS, weights=weights)[0]
-    layers = rng.choices((1, 2, 3, 4), weights=(1.0, 1.5, 2.0 * min(1, 4 * progress), 1.2 * max(0, 3 * progress - 1)))[
-        0
-    ]
+    deeper, deepest = 2.0 * min(1, 4 * progress), 1.2 * max(0, 3 * progress - 1)
+    layers = rng.choices((1, 2, 3, 4), weights=(1.0, 1.5, deeper, deepest))[0]
     if kind == "question":
         return question_lesson(rng, library)
     if kind in ("policy_T", "policy_M"):
