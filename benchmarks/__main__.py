@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from trimpi.cli.services import cache_dir
+from trimpi.cli.services import cache_dir, quiet_libraries
 from trimpi.errors import TrimpiError
 from trimpi.evaluation.efficiency import EFFICIENCY_FILE, EfficiencyResult, measure_efficiency
 from trimpi.models import load_model, load_processor
@@ -27,6 +27,7 @@ OUT = Path("runs/bench")
 
 
 def main(model_name: str) -> None:
+    quiet_libraries()
     model, renderer = load_model(model_name), Renderer(load_processor(model_name))
     table = Table("layers", "tokens with", "without", "saved", "prefill with", "without", "saved", title=model_name)
     for layers in LAYERS:
