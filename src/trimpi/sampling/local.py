@@ -13,11 +13,11 @@ from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.batches import Batch, plan_batches
 from trimpi.sampling.choice import SeededChoice, uniform_draws
 from trimpi.sampling.prefix import prefill
-from trimpi.sampling.sampler import Progress, SamplingSettings, row_seed
+from trimpi.sampling.sampler import Progress, SamplerByRows, SamplingSettings
 from trimpi.types import Completion
 
 
-class LocalSampler:
+class LocalSampler(SamplerByRows):
     """Samples `batch_size` completions at a time.
 
     A completion depends on its prompt, its seed and the weights, not on the batch it is sampled in.
@@ -28,24 +28,6 @@ class LocalSampler:
         self._model = model
         self._renderer = renderer
         self._batch_size = batch_size
-
-    def sample(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        samples: int,
-        temperature: float,
-        top_p: float,
-        max_new_tokens: int,
-        seed: int,
-        progress: Progress | None = None,
-    ) -> list[list[Completion]]:
-        """See `Sampler.sample`."""
-        rows = [prompt for prompt in prompts for _ in range(samples)]
-        seeds = [row_seed(seed, index, sample) for index in range(len(prompts)) for sample in range(samples)]
-        settings = SamplingSettings(temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
-        completions = self.sample_rows(rows, seeds, settings, progress)
-        return [completions[start : start + samples] for start in range(0, len(completions), samples)]
 
     def sample_rows(
         self,

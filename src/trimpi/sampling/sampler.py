@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -53,6 +54,38 @@ class RowSampler(Protocol):
     ) -> list[Completion]:
         """One completion per row, in the order of the rows."""
         ...
+
+
+class SamplerByRows(ABC):
+    """A `Sampler` out of a `RowSampler`: every completion of a prompt is a row with a seed of its own."""
+
+    @abstractmethod
+    def sample_rows(
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        settings: SamplingSettings,
+        progress: Progress | None = None,
+    ) -> list[Completion]:
+        """See `RowSampler.sample_rows`."""
+
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        samples: int,
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        progress: Progress | None = None,
+    ) -> list[list[Completion]]:
+        """See `Sampler.sample`."""
+        rows = [prompt for prompt in prompts for _ in range(samples)]
+        seeds = [row_seed(seed, index, sample) for index in range(len(prompts)) for sample in range(samples)]
+        settings = SamplingSettings(temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
+        completions = self.sample_rows(rows, seeds, settings, progress)
+        return [completions[start : start + samples] for start in range(0, len(completions), samples)]
 
 
 def row_seed(*parts: int) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from trimpi.rendering.prompts import Prompt
-from trimpi.sampling.sampler import Progress, SamplingSettings, row_seed
+from trimpi.sampling.sampler import Progress, SamplerByRows, SamplingSettings
 from trimpi.types import Completion
 
 Reply = str | Completion
 
 
-class ScriptedSampler:
+class ScriptedSampler(SamplerByRows):
     """Answers from a function of the prompt and the sample number, or from a list taken in turn, over and over.
 
     A text becomes a completion of one token per character that is not truncated. `prompts` keeps what was asked.
@@ -21,24 +21,6 @@ class ScriptedSampler:
         self._replies = replies
         self._given = 0
         self.prompts: list[Prompt] = []
-
-    def sample(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        samples: int,
-        temperature: float,
-        top_p: float,
-        max_new_tokens: int,
-        seed: int,
-        progress: Progress | None = None,
-    ) -> list[list[Completion]]:
-        """See `Sampler.sample`."""
-        rows = [prompt for prompt in prompts for _ in range(samples)]
-        seeds = [row_seed(seed, row) for row in range(len(rows))]
-        settings = SamplingSettings(temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
-        completions = self.sample_rows(rows, seeds, settings, progress)
-        return [completions[start : start + samples] for start in range(0, len(completions), samples)]
 
     def sample_rows(
         self,

@@ -21,6 +21,7 @@ from trimpi.types import ImagePart, Message, Part
 
 SKILL_INSTRUCTION = "Answer the question."
 """The system turn of everything that is not a policy task."""
+OVERRIDE_NOTICE = "Policy {name} has been updated. Follow the update."
 QUESTIONS_PER_PICTURE = 8
 
 
@@ -117,9 +118,6 @@ def override_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
     ]
     system = _system(DEFAULT_INSTRUCTION, POLICY_SEPARATOR, *sections)
     return Lesson(kind="override", messages=(system, *turns), pictures=pictures)
-
-
-OVERRIDE_NOTICE = "Policy {name} has been updated. Follow the update."
 
 
 def recitation_lesson(rng: random.Random, library: PictureLibrary, *, layers: int) -> Lesson:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from trimpi.models.nano.build import CELL
+from trimpi.models.nano.build import CELL, MERGE_SIZE, PATCH_SIZE
 from trimpi.tasks.clevr.crops import CROP_SIZE, crop_window
 from trimpi.tasks.clevr.ontology import ATTRIBUTES
 from trimpi.tasks.clevr.rendered import mask_path
@@ -98,8 +98,6 @@ def pixel_patches(
 
     Returns pixel_values (patches, 3 * 2 * 8 * 8) and image_grid_thw (pictures, 3).
     """
-    from trimpi.models.nano.build import MERGE_SIZE, PATCH_SIZE
-
     values, grids = [], []
     shift, scale = np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32)
     for picture in pictures:
