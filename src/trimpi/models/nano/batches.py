@@ -61,6 +61,7 @@ class LessonEncoder:
             rows, columns = next(grids).grid if token == self.image_pad else (1, 1)
             ids.extend([token] * (rows * columns))
         learned = self._learned(ids)
+        find = self.source_finder.find_repeated if lesson.repeats else self.source_finder.find
         return EncodedLesson(
             kind=lesson.kind,
             ids=torch.tensor(ids),
@@ -68,7 +69,7 @@ class LessonEncoder:
             positions=self._positions(ids, pictures),
             pictures=tuple(pictures),
             gazes=tuple(self.gaze_finder.find(ids, learned.tolist(), pictures)),
-            sources=tuple(Gaze(at, (source,)) for at, source in self.source_finder.find(ids, learned.tolist())),
+            sources=tuple(Gaze(at, (source,)) for at, source in find(ids, learned.tolist())),
         )
 
     def batch(self, lessons: Sequence[EncodedLesson]) -> Batch:

@@ -29,8 +29,8 @@ MICRO_BATCH_TOKENS = 6144
 GAZE_WEIGHT = 0.2
 """Weight of the loss that tells attention heads where to look."""
 KINDS = ("question", "policy_T", "policy_M", "crop", "text", "recitation", "override")
-FIRST_MIX = (0.50, 0.22, 0.04, 0.04, 0.08, 0.10, 0.02)
-LAST_MIX = (0.22, 0.44, 0.16, 0.03, 0.06, 0.04, 0.05)
+FIRST_MIX = (0.42, 0.20, 0.04, 0.04, 0.20, 0.08, 0.02)
+LAST_MIX = (0.20, 0.37, 0.18, 0.03, 0.13, 0.04, 0.05)
 
 Seer = Callable[[list[Picture]], Tensor]
 """Pictures to their visual tokens (cells of all pictures, HIDDEN_SIZE)."""

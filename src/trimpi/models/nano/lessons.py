@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trimpi.models.nano.pictures import Picture, PictureLibrary
 from trimpi.models.nano.questions import ask
-from trimpi.models.nano.text_skills import TEXT_SKILLS
+from trimpi.models.nano.text_skills import SKILL_WEIGHTS, TEXT_SKILLS
 from trimpi.policies import Policy
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, POLICY_SEPARATOR, join_texts
 from trimpi.rewards.response import write_response
@@ -32,6 +32,8 @@ class Lesson:
     kind: str
     messages: tuple[Message, ...]
     pictures: Mapping[Path, Picture] = field(default_factory=dict)
+    repeats: bool = False
+    """Whether answers repeat words of what they answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +92,17 @@ def crop_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
 def text_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
     """Skills that need no picture, several in one conversation."""
     turns: list[Message] = []
-    for _ in range(6):
-        question, answer = rng.choice(TEXT_SKILLS)(rng)
+    for skill in rng.choices(list(TEXT_SKILLS.values()), weights=SKILL_WEIGHTS, k=6):
+        question, answer = skill(rng)
         turns += [Message(role="user", parts=(question,)), Message(role="assistant", parts=(answer,))]
-    return Lesson(kind="text", messages=(_system(SKILL_INSTRUCTION), *turns))
+    return Lesson(kind="text", messages=(_system(SKILL_INSTRUCTION), *turns), repeats=True)
+
+
+def single_skill_lesson(rng: random.Random, library: PictureLibrary, skill: str) -> Lesson:
+    """One question for one skill that needs no picture: for measuring."""
+    question, answer = TEXT_SKILLS[skill](rng)
+    turns = (Message(role="user", parts=(question,)), Message(role="assistant", parts=(answer,)))
+    return Lesson(kind=skill, messages=(_system(SKILL_INSTRUCTION), *turns), repeats=True)
 
 
 def policy_lesson(rng: random.Random, library: PictureLibrary, *, layers: int, variant: str, requests: int) -> Lesson:
@@ -127,9 +136,10 @@ def recitation_lesson(rng: random.Random, library: PictureLibrary, *, layers: in
     turns: list[Message] = []
     for id in rng.sample(sorted(sections), k=min(4, len(sections))):
         question = f"Policy {subject.name}: what does Condition {id} say?"
-        turns += [Message(role="user", parts=(question,)), Message(role="assistant", parts=(sections[id],))]
+        answer = f"Condition {id}\n{sections[id]}"
+        turns += [Message(role="user", parts=(question,)), Message(role="assistant", parts=(answer,))]
     system = _system(SKILL_INSTRUCTION, POLICY_SEPARATOR, *subject.policy.sections)
-    return Lesson(kind="recitation", messages=(system, *turns))
+    return Lesson(kind="recitation", messages=(system, *turns), repeats=True)
 
 
 def sample_policy(

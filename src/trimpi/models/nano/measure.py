@@ -12,9 +12,16 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 
 from trimpi.models.nano.batches import LessonEncoder
 from trimpi.models.nano.language_phase import Seer
-from trimpi.models.nano.lessons import Lesson, override_lesson, policy_lesson, single_question_lesson, text_lesson
+from trimpi.models.nano.lessons import (
+    Lesson,
+    override_lesson,
+    policy_lesson,
+    single_question_lesson,
+    single_skill_lesson,
+)
 from trimpi.models.nano.pictures import PictureLibrary
 from trimpi.models.nano.questions import ask_attribute, ask_count, ask_describe, ask_exists
+from trimpi.models.nano.text_skills import TEXT_SKILLS
 from trimpi.rewards.response import read_response
 
 MAX_NEW_TOKENS = 160
@@ -30,7 +37,7 @@ EXAMS: dict[str, Examiner] = {
     "attribute": partial(single_question_lesson, asker=ask_attribute),
     "count": partial(single_question_lesson, asker=ask_count),
     "describe": partial(single_question_lesson, asker=ask_describe),
-    "text": text_lesson,
+    **{skill: partial(single_skill_lesson, skill=skill) for skill in TEXT_SKILLS},
     "override": override_lesson,
     **{f"policy_{variant}{layers}": _policy_exam(variant, layers) for variant in "TM" for layers in (1, 2, 3, 4)},
 }
@@ -66,6 +73,8 @@ def is_right(lesson: Lesson, answer: str) -> bool:
         return read_response(answer).answer == boxed
     if gold.startswith("Yes, ") or gold == "No.":
         return answer.partition(",")[0] == gold.partition(",")[0]
+    if "There are " in gold:
+        return answer.rpartition(". ")[2] == gold.rpartition(". ")[2]
     return answer == gold
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from trimpi.tasks.clevr.ontology import ATTRIBUTES, noun_phrase
 from trimpi.tasks.clevr.scene import Scene, SceneObject
 
-QUESTION_WEIGHTS = {"exists": 10, "values": 2, "attribute": 3, "count": 2, "name": 3, "describe": 1}
+QUESTION_WEIGHTS = {"exists": 9, "values": 2, "attribute": 3, "count": 3, "name": 2, "describe": 2}
 
 
 def ask(rng: random.Random, scene: Scene) -> tuple[str, str]:
@@ -26,14 +26,8 @@ def ask(rng: random.Random, scene: Scene) -> tuple[str, str]:
 
 def ask_exists(rng: random.Random, scene: Scene) -> tuple[str, str]:
     """Yes and no equally often; a no is often one attribute away from something that is there."""
-    wanted = rng.random() < 0.5
-    while True:
-        values = _partial(rng, rng.choice(scene.objects).attributes, rng.choice((1, 2, 2, 3)))
-        if not wanted:
-            changed = rng.choice(list(values))
-            values = {**values, changed: rng.choice(ATTRIBUTES[changed])}
-        if bool(scene.matching(values)) == wanted:
-            return exists_question(values), exists_answer(scene, values)
+    values = _sought(rng, scene, there=rng.random() < 0.5, count=rng.choice((1, 2, 2, 3)))
+    return exists_question(values), exists_answer(scene, values)
 
 
 def exists_question(values: Mapping[str, str]) -> str:
@@ -71,8 +65,14 @@ def ask_attribute(rng: random.Random, scene: Scene) -> tuple[str, str]:
 
 
 def ask_count(rng: random.Random, scene: Scene) -> tuple[str, str]:
-    values = _partial(rng, rng.choice(scene.objects).attributes, rng.choice((0, 1, 1, 2)))
-    return f"How many {noun_phrase(values, plural=True)} are there?", f"There are {len(scene.matching(values))}."
+    """The answer names what it counts, then says how many. One in eight is about nothing that is there."""
+    if rng.random() < 0.125:
+        values = _sought(rng, scene, there=False, count=rng.choice((1, 2)))
+    else:
+        values = _sought(rng, scene, there=True, count=rng.choice((0, 1, 1, 2)))
+    found = scene.matching(values)
+    named = f"{list_objects(found)} " if found else ""
+    return f"How many {noun_phrase(values, plural=True)} are there?", f"{named}There are {len(found)}."
 
 
 def ask_name(rng: random.Random, scene: Scene) -> tuple[str, str]:
@@ -87,6 +87,17 @@ def ask_describe(rng: random.Random, scene: Scene) -> tuple[str, str]:
 
 def list_objects(objects: tuple[SceneObject, ...]) -> str:
     return ", ".join(f"a {item.description}" for item in objects).capitalize() + "."
+
+
+def _sought(rng: random.Random, scene: Scene, *, there: bool, count: int) -> dict[str, str]:
+    """`count` values that some object has; or, one of them changed, that none has."""
+    while True:
+        values = _partial(rng, rng.choice(scene.objects).attributes, count)
+        if not there:
+            changed = rng.choice(list(values))
+            values[changed] = rng.choice(ATTRIBUTES[changed])
+        if bool(scene.matching(values)) == there:
+            return values
 
 
 def _partial(rng: random.Random, attributes: Mapping[str, str], count: int) -> dict[str, str]:

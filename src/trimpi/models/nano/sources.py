@@ -1,7 +1,8 @@
-"""Where in a policy each word of a chain of thought comes from: what the copying heads are told.
+"""Where each word of an answer comes from: what the copying heads are told.
 
-A chain of thought copies from the section it has reached: the values of its condition, then the section or the response
-that its verdict leads to. Which token that is follows from the text alone.
+A chain of thought copies from the section of the policy it has reached: the values of its condition, then the section
+or the response that its verdict leads to. Which token that is follows from the text alone. An answer that repeats words
+of its question copies from where they stand in the longest matching context.
 """
 
 from __future__ import annotations
@@ -61,6 +62,29 @@ class SourceFinder:
                 pairs += [(index, at) for at in same[:1]]
         return pairs
 
+    def find_repeated(self, ids: Sequence[int], learned: Sequence[bool]) -> list[tuple[int, int]]:
+        """Pairs (position, source) for answers that repeat words of the first turn or of the turn they answer.
+
+        The source is the same token after the longest run of the same tokens; the last one where several are equal.
+        """
+        pairs: list[tuple[int, int]] = []
+        ends = [index for index, token in enumerate(ids) if token == self._turn_end]
+        first_turn, asked_from, asked_to = ends[0], 0, 0
+        for index in range(len(ids) - 1):
+            if not learned[index + 1] or ids[index + 1] == self._turn_end:
+                continue
+            if not learned[index]:
+                asked_from, asked_to = [0, *(end for end in ends if end < index)][-2:]
+            candidates = [*range(1, first_turn), *range(max(asked_from, first_turn), asked_to)]
+            runs = [
+                (_run(ids, index, at - 1), at)
+                for at in candidates
+                if ids[at] == ids[index + 1] and ids[at - 1] == ids[index]
+            ]
+            if runs:
+                pairs.append((index, max(runs)[1]))
+        return pairs
+
     def _sections(self, ids: Sequence[int], learned: Sequence[bool]) -> Mapping[int, Section]:
         sections: dict[int, Section] = {}
         current, branch = None, None
@@ -79,3 +103,11 @@ class SourceFinder:
             elif branch and token in self._conditions | self._cases:
                 current.leads_to[branch] = index + 1
         return sections
+
+
+def _run(ids: Sequence[int], left: int, right: int) -> int:
+    """How many tokens before and at two places are the same."""
+    length = 0
+    while right - length >= 0 and ids[left - length] == ids[right - length]:
+        length += 1
+    return length

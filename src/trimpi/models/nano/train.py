@@ -27,10 +27,10 @@ from trimpi.models.nano.vision_phase import cell_labels, look, teach_vision
 from trimpi.tasks.clevr.rendered import rendered_scenes
 
 SCENES, HELD_OUT, SCENE_SEED = 20480, 512, 1
-VISION_STEPS, LANGUAGE_STEPS, PIXELS_STEPS = 1400, 900, 800
+VISION_STEPS, LANGUAGE_STEPS, PIXELS_STEPS = 1400, 1000, 1000
 TOKENS_PER_STEP = 4096
 EXAM_COUNT, EXAM_SEED = 256, 2
-QUICK_EXAMS = ("exists", "count", "policy_T2", "policy_T3", "policy_M2")
+QUICK_EXAMS = ("exists", "count", "copy", "lookup", "arithmetic", "tool_call", "policy_T2", "policy_T3", "policy_M2")
 
 
 class Workshop:
