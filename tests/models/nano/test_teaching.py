@@ -23,6 +23,7 @@ from trimpi.models.nano.language_phase import token_losses
 from trimpi.models.nano.lessons import Lesson, policy_lesson, text_lesson
 from trimpi.models.nano.phase import run_phase
 from trimpi.models.nano.pictures import CENTRE, EMPTY, PART, UNKNOWN, PictureLibrary, label_cells, pixel_patches
+from trimpi.models.nano.questions import ask_count
 from trimpi.models.nano.symbols import Symbols
 from trimpi.models.nano.tokenizer import train_tokenizer
 from trimpi.models.nano.train import tokenizer_corpus
@@ -157,6 +158,40 @@ def test_heads_are_told_which_token_of_the_policy_comes_next(tokenizer: PreTrain
         (" is Case 2", ": respond Case 2"),
         ("\\boxed{Case 2", ": respond Case 2"),
     ]
+
+
+def test_heads_are_told_where_a_repeated_word_stands(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Not in the turn before, and after the longest run of the same words: the second `is`, not the first."""
+    messages = (
+        Message(role="system", parts=("Answer the question.",)),
+        Message(role="user", parts=("Here No is 12. Value of No?",)),
+        Message(role="assistant", parts=("Value of No is 12.",)),
+        Message(role="user", parts=("Here Yes is 7; No is 9. Value of No?",)),
+        Message(role="assistant", parts=("Value of No is 9.",)),
+    )
+    lesson = LessonEncoder(tokenizer).encode(Lesson(kind="lookup", messages=messages, repeats=True))
+    ids = lesson.ids.tolist()
+    words = [tokenizer.decode([token]) for token in ids]
+    second = next(at for at, word in enumerate(words) if word == " Yes")
+    told = {
+        "".join(words[s.position - 1 : s.position + 2]): "".join(words[s.targets[0] - 3 : s.targets[0] + 1])
+        for s in lesson.sources
+        if s.position > second
+    }
+    assert told["Value of No"] == ". Value of No"
+    assert told[" of No is"] == " 7; No is"
+    assert told[" No is 9"] == "; No is 9"
+    assert told[" is 9."] == " No is 9."
+    assert all(s.targets[0] > second - 2 for s in lesson.sources if s.position > second + 20)
+    assert all(ids[s.targets[0]] == ids[s.position + 1] for s in lesson.sources)
+
+
+def test_counting_names_what_it_counts() -> None:
+    scene = make_scene("large cyan metal sphere", "small red rubber cube")
+    asked = {ask_count(random.Random(seed), scene) for seed in range(80)}
+    assert ("How many cubes are there?", "A small red rubber cube. There are 1.") in asked
+    assert {"How many objects are there?"} <= {question for question, _ in asked}
+    assert any(answer == "There are 0." for _, answer in asked)
 
 
 def test_gaze_loss_is_the_attention_that_misses() -> None:

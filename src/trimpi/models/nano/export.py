@@ -37,8 +37,10 @@ Intervals are Wilson's, 95 %.
 |---|---|---|
 {rows}
 
-- `exists`, `attribute`, `count`: one question about a scene. `describe`: all objects with all attributes.
-- `text`: copying, key lookup, small arithmetic and tool calls.
+- `exists`, `attribute`, `count`: one question about a scene; to count, it first names what it counts. `describe`: all
+  objects with all attributes, in order.
+- `copy`: two to five made-up words. `lookup`: the number of one of up to six made-up keys. `arithmetic`: sums and
+  differences within 20. `tool_call`: a JSON call with the version that a rule about the user's profile picks.
 - `policy_Tn`, `policy_Mn`: the response of a policy of n layers in context, all text or with values shown by crops.
 - `override`: two policies of one name in context, the later one holds.
 
