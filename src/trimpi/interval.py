@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
 
 
 def wilson_interval(correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -24,3 +25,14 @@ def wilson_interval(correct: int, n: int, *, confidence: float = 0.95) -> tuple[
     low = 0.0 if correct == 0 else max(0.0, centre - margin)
     high = 1.0 if correct == n else min(1.0, centre + margin)
     return low, high
+
+
+def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of the mean of scores in [0, 1]: Wilson's where they are all 0 or 1, the normal one else.
+
+    With fewer than two different scores the normal interval would have no width; Wilson's on the rounded sum stands in.
+    """
+    if all(value in (0, 1) for value in values) or len(set(values)) < 2:
+        return wilson_interval(round(sum(values)), len(values), confidence=confidence)
+    margin = NormalDist().inv_cdf(0.5 + confidence / 2) * stdev(values) / sqrt(len(values))
+    return max(0.0, fmean(values) - margin), min(1.0, fmean(values) + margin)

@@ -38,7 +38,8 @@ class Message:
 class Example:
     """One request under one policy, with its gold answer.
 
-    `cot` is the gold chain of thought without tags; `meta` is whatever the task wants to keep beside the records.
+    `cot` is the gold chain of thought without tags; `meta` is whatever the task wants to keep beside the records. Its
+    "sections", if there, are the ids of the policy's sections or rules that decide the answer.
     """
 
     id: str
@@ -62,12 +63,18 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """How one completion did: `value` in [0, 1], what was read as the answer, and why it scored so."""
+    """How one completion did: `value` in [0, 1], what was read as the answer, and why it scored so.
+
+    `parts` are what the value is made of, by name, each in [0, 1]; `error` is the kind of what went wrong. Tasks that
+    have no more to say than right or wrong leave both out.
+    """
 
     value: float
     extracted: str | None
     outcome: Outcome
     reason: str
+    parts: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,6 @@ RL = {
     "steps": 3,
     "prompts_per_step": 2,
     "group_size": 2,
-    "batch_size": 4,
     "max_new_tokens": 24,
     "checkpoint_every_steps": 1,
 }

@@ -90,6 +90,9 @@ def test_a_record_says_what_was_asked_answered_and_why_it_scored_so(tmp_path: Pa
         "reason": "expected 'Case 1'",
         "gold": "Case 1",
         "images": [str(tmp_path / "1.png")],
+        "parts": {},
+        "error": None,
+        "sections": [],
     }
 
 

@@ -43,6 +43,6 @@ def test_vm_cpt_trains_on_the_policy_too() -> None:
 
 
 def test_rl_tokens_are_a_bound() -> None:
-    stage = {"type": "rl", "steps": 5, "prompts_per_step": 3, "group_size": 2, "batch_size": 4, "max_new_tokens": 50}
+    stage = {"type": "rl", "steps": 5, "prompts_per_step": 3, "group_size": 2, "max_new_tokens": 50}
     (summary,) = check_recipe(make_recipe(stages=[stage]), WordTask(), LetterCounter()).stages
     assert (summary.steps, summary.tokens, summary.tokens_are_a_bound) == (5, 5 * 3 * 4 * (10 + 50), True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from trimpi.sampling.choice import SeededChoice, choose, uniform_draws
+from trimpi.sampling.choice import SeededChoice, TokenChoice, choose, uniform_draws
 
 PROBS = torch.tensor([[0.1, 0.0, 0.6, 0.3]])
 
@@ -31,7 +31,7 @@ def test_draws_of_a_row_depend_on_its_seed_only() -> None:
 def test_log_probabilities_are_of_the_tempered_distribution_before_suppression() -> None:
     scores = torch.tensor([[1.0, 3.0, 2.0]])
     choice = SeededChoice(
-        torch.zeros(1, 1, dtype=torch.float64), temperature=2.0, top_p=1.0, suppressed=torch.tensor([0])
+        TokenChoice(temperature=2.0, top_p=1.0, suppressed=[0]), torch.zeros(1, 1, dtype=torch.float64)
     )
     left = choice(torch.zeros(1, 1, dtype=torch.long), scores)
     assert left.argmax(-1).item() == 1
@@ -40,5 +40,6 @@ def test_log_probabilities_are_of_the_tempered_distribution_before_suppression()
 
 
 def test_greedy_takes_the_likeliest_token_that_is_not_suppressed() -> None:
-    choice = SeededChoice(None, temperature=0.0, top_p=1.0, suppressed=torch.tensor([1]))
-    assert choice(torch.zeros(1, 1, dtype=torch.long), torch.tensor([[1.0, 3.0, 2.0]])).argmax(-1).item() == 2
+    chosen, log_probs = TokenChoice(temperature=0.0, top_p=1.0, suppressed=[1])(torch.tensor([[1.0, 3.0, 2.0]]), None)
+    assert chosen.tolist() == [2]
+    torch.testing.assert_close(log_probs, torch.tensor([[1.0, 3.0, 2.0]]).log_softmax(-1)[:, 2])

@@ -12,16 +12,25 @@ from tiny_task import ColorTask
 from trimpi.rendering.prompts import Prompt
 from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.local import LocalSampler
-from trimpi.sampling.sampler import SamplingSettings, row_seed
+from trimpi.sampling.sampler import SamplerByRows, SamplingSettings, row_seed
+from trimpi.sampling.shared import SharedPrefixSampler
 from trimpi.types import Completion
 
+Kind = type[LocalSampler] | type[SharedPrefixSampler]
 SETTINGS = SamplingSettings(temperature=1.0, top_p=1.0, max_new_tokens=6)
 
 
-def sampler(family: str = "qwen2_5_vl", *, batch_size: int = 8) -> tuple[LocalSampler, Renderer, torch.nn.Module]:
+@pytest.fixture(params=[LocalSampler, SharedPrefixSampler], ids=["plain", "prefix"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param  # type: ignore[no-any-return]
+
+
+def sampler(
+    kind: Kind, family: str = "qwen2_5_vl", *, batch_size: int = 8
+) -> tuple[SamplerByRows, Renderer, torch.nn.Module]:
     model, processor = tiny_models.tiny_model(family)
     renderer = Renderer(processor)
-    return LocalSampler(model, renderer, batch_size=batch_size), renderer, model
+    return kind(model, renderer, batch_size=batch_size), renderer, model
 
 
 def prompts(renderer: Renderer, folder: Path) -> list[Prompt]:
@@ -34,7 +43,7 @@ def prompts(renderer: Renderer, folder: Path) -> list[Prompt]:
     ]
 
 
-def sample(local: LocalSampler, asked: list[Prompt], **changes: object) -> list[list[Completion]]:
+def sample(local: SamplerByRows, asked: list[Prompt], **changes: object) -> list[list[Completion]]:
     settings = {"samples": 3, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 6, "seed": 1}
     return local.sample(asked, **{**settings, **changes})  # type: ignore[arg-type]
 
@@ -57,8 +66,8 @@ def trainer_logprobs(
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
-def test_sampling_logprobs_are_those_a_forward_pass_gives(family: str, tmp_path: Path) -> None:
-    local, renderer, model = sampler(family)
+def test_sampling_logprobs_are_those_a_forward_pass_gives(kind: Kind, family: str, tmp_path: Path) -> None:
+    local, renderer, model = sampler(kind, family)
     asked = prompts(renderer, tmp_path)
     for prompt, completions in zip(asked, sample(local, asked), strict=True):
         for completion in completions:
@@ -72,8 +81,10 @@ def test_sampling_logprobs_are_those_a_forward_pass_gives(family: str, tmp_path:
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
-def test_prompts_without_images_are_sampled_right_after_prompts_with_them(family: str, tmp_path: Path) -> None:
-    local, renderer, model = sampler(family)
+def test_prompts_without_images_are_sampled_right_after_prompts_with_them(
+    kind: Kind, family: str, tmp_path: Path
+) -> None:
+    local, renderer, model = sampler(kind, family)
     asked = prompts(renderer, tmp_path)
     sample(local, asked)
     example = ColorTask(tmp_path).examples("train")[0]
@@ -88,23 +99,23 @@ def test_prompts_without_images_are_sampled_right_after_prompts_with_them(family
             )
 
 
-def test_completions_do_not_depend_on_the_batch_they_are_sampled_in(tmp_path: Path) -> None:
-    wide, renderer, _ = sampler(batch_size=12)
-    narrow, _, _ = sampler(batch_size=1)
+def test_completions_do_not_depend_on_the_batch_they_are_sampled_in(kind: Kind, tmp_path: Path) -> None:
+    wide, renderer, _ = sampler(kind, batch_size=12)
+    narrow, _, _ = sampler(kind, batch_size=1)
     asked = prompts(renderer, tmp_path)
     texts = [[completion.text for completion in row] for row in sample(wide, asked)]
     assert texts == [[completion.text for completion in row] for row in sample(narrow, asked)]
 
 
-def test_rows_of_one_prompt_differ_by_their_seed_only(tmp_path: Path) -> None:
-    local, renderer, _ = sampler()
+def test_rows_of_one_prompt_differ_by_their_seed_only(kind: Kind, tmp_path: Path) -> None:
+    local, renderer, _ = sampler(kind)
     asked = prompts(renderer, tmp_path)[:1]
     first, second, again = local.sample_rows(asked * 3, [row_seed(1), row_seed(2), row_seed(1)], SETTINGS)
     assert first.token_ids == again.token_ids != second.token_ids
 
 
-def test_the_same_seed_gives_the_same_completions_whatever_the_random_state(tmp_path: Path) -> None:
-    local, renderer, _ = sampler()
+def test_the_same_seed_gives_the_same_completions_whatever_the_random_state(kind: Kind, tmp_path: Path) -> None:
+    local, renderer, _ = sampler(kind)
     asked = prompts(renderer, tmp_path)
     torch.manual_seed(3)
     state = torch.get_rng_state()
@@ -115,8 +126,8 @@ def test_the_same_seed_gives_the_same_completions_whatever_the_random_state(tmp_
     assert sample(local, asked, seed=2) != first
 
 
-def test_greedy_is_what_generate_gives(tmp_path: Path) -> None:
-    local, renderer, model = sampler()
+def test_greedy_is_what_generate_gives(kind: Kind, tmp_path: Path) -> None:
+    local, renderer, model = sampler(kind)
     asked = prompts(renderer, tmp_path)
     for prompt, (completion,) in zip(asked, sample(local, asked, samples=1, temperature=0.0), strict=True):
         inputs = renderer.encode_prompts([prompt])
@@ -129,8 +140,8 @@ def test_greedy_is_what_generate_gives(tmp_path: Path) -> None:
         )
 
 
-def test_visual_tokens_are_never_sampled(tmp_path: Path) -> None:
-    local, renderer, model = sampler()
+def test_visual_tokens_are_never_sampled(kind: Kind, tmp_path: Path) -> None:
+    local, renderer, model = sampler(kind)
     image_pad = min(renderer.visual_token_ids)
     with torch.no_grad():
         model.lm_head.weight[image_pad] *= 100  # type: ignore[union-attr,index,operator]
@@ -138,8 +149,8 @@ def test_visual_tokens_are_never_sampled(tmp_path: Path) -> None:
         assert all(renderer.visual_token_ids.isdisjoint(completion.token_ids) for completion in completions)
 
 
-def test_a_completion_ends_with_the_end_of_turn_unless_truncated(tmp_path: Path) -> None:
-    local, renderer, model = sampler()
+def test_a_completion_ends_with_the_end_of_turn_unless_truncated(kind: Kind, tmp_path: Path) -> None:
+    local, renderer, model = sampler(kind)
     with torch.no_grad():
         model.lm_head.weight[renderer.end_of_turn_id] *= 8  # type: ignore[union-attr,index,operator]
     completions = [completion for row in sample(local, prompts(renderer, tmp_path), samples=8) for completion in row]
@@ -152,8 +163,8 @@ def test_a_completion_ends_with_the_end_of_turn_unless_truncated(tmp_path: Path)
         assert len(completion.token_ids) == 6 or ends
 
 
-def test_a_repetition_penalty_of_the_checkpoint_changes_nothing(tmp_path: Path) -> None:
-    local, renderer, model = sampler()
+def test_a_repetition_penalty_of_the_checkpoint_changes_nothing(kind: Kind, tmp_path: Path) -> None:
+    local, renderer, model = sampler(kind)
     asked = prompts(renderer, tmp_path)
     before = sample(local, asked)
     model.generation_config.repetition_penalty = 5.0  # type: ignore[union-attr]
@@ -161,8 +172,8 @@ def test_a_repetition_penalty_of_the_checkpoint_changes_nothing(tmp_path: Path) 
     assert model.generation_config.repetition_penalty == 5.0  # type: ignore[union-attr]
 
 
-def test_training_mode_and_progress_are_kept(tmp_path: Path) -> None:
-    local, renderer, model = sampler(batch_size=3)
+def test_training_mode_and_progress_are_kept(kind: Kind, tmp_path: Path) -> None:
+    local, renderer, model = sampler(kind, batch_size=3)
     model.train()
     seen: list[tuple[int, int]] = []
     sample(local, prompts(renderer, tmp_path), progress=lambda done, total: seen.append((done, total)))

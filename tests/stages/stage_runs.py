@@ -13,6 +13,7 @@ from tiny_task import LetterTask, save_tiny_model
 from trimpi.recipe import (
     CotSftConfig,
     DirectSftConfig,
+    Engine,
     GrpoConfig,
     LocalSamplerConfig,
     LoraConfig,
@@ -44,13 +45,16 @@ GROUP_STATISTICS = (
 
 
 def rl_config(**changes: Any) -> RlConfig:
-    """Four steps of two requests with 2 + 2 completions each, over six examples: passes do not end where steps do."""
+    """Four steps of two requests with 2 + 2 completions each, over six examples: passes do not end where steps do.
+
+    Every group is a micro-batch.
+    """
     settings: dict[str, Any] = {
         "learning_rate": 1e-2,
         "steps": 4,
         "prompts_per_step": 2,
         "group_size": 2,
-        "batch_size": 4,
+        "micro_batch_tokens": 1,
         "max_new_tokens": 6,
         "sampler": LocalSamplerConfig(batch_size=8),
         "checkpoint_every_steps": 2,
@@ -72,7 +76,7 @@ def kill_at(step: int) -> Progress:
 
 
 def stage_context(
-    folder: Path, name: str, *, progress: Progress | None = None, task: Task | None = None
+    folder: Path, name: str, *, progress: Progress | None = None, task: Task | None = None, engine: Engine = "prefix"
 ) -> StageContext:
     """A stage folder `folder/name`, starting from one random model that all runs in `folder` share."""
     base = folder / "base"
@@ -85,11 +89,14 @@ def stage_context(
         output_dir=folder / name,
         seed=5,
         progress=progress,
+        engine=engine,
     )
 
 
-def run(config: StageConfig, folder: Path, name: str, *, task: Task | None = None) -> StageResult:
-    return run_stage(config, stage_context(folder, name, task=task))
+def run(
+    config: StageConfig, folder: Path, name: str, *, task: Task | None = None, engine: Engine = "prefix"
+) -> StageResult:
+    return run_stage(config, stage_context(folder, name, task=task, engine=engine))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +15,11 @@ from trl import GRPOTrainer, SFTTrainer
 
 from stages.stage_runs import VM_CPT, Killed, kill_at, rl_config, run, stage_context
 from trimpi.models import load_model
+from trimpi.prefix.attention import NAME
+from trimpi.recipe import GrpoConfig
 from trimpi.stages import run_stage
 from trimpi.stages.rl.stage import build_trainer
-from trimpi.stages.trl_seams import FORWARD_INPUTS, RolloutTrainer, SupervisedTrainer, sampling_model
+from trimpi.stages.trl_seams import FORWARD_INPUTS, Batch, RolloutTrainer, SupervisedTrainer, sampling_model
 
 
 def test_trl_is_the_pinned_version() -> None:
@@ -89,3 +93,101 @@ def test_sampling_sees_the_weights_that_are_trained(tmp_path: Path) -> None:
     trainer, _, _ = build_trainer(rl_config(), context)
     with sampling_model(trainer) as model:
         assert model is trainer.model
+
+
+@dataclass
+class Generated:
+    """A trainer with a scored batch of two groups of four, whose completions are 6, 5, 4, 3, 2, 1, 6 and 5 tokens."""
+
+    trainer: RolloutTrainer
+    batch: Batch
+
+
+def generated(folder: Path, **algorithm: Any) -> Generated:
+    context = stage_context(folder, "rl")
+    context.output_dir.mkdir()
+    trainer, _, _ = build_trainer(rl_config(algorithm=GrpoConfig(**algorithm), steps=1), context)
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = 1
+    batch = trainer._generate_and_score_completions([trainer.train_dataset[row] for row in (0, 0, 0, 0, 1, 1, 1, 1)])
+    for row in range(8):
+        batch["completion_mask"][row, 6 - row % 6 :] = 0
+    batch["num_items_in_batch"] = batch["completion_mask"].sum()
+    return Generated(trainer, batch)
+
+
+def gradients(trainer: RolloutTrainer, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    loss.backward()
+    found = {name: weight.grad.clone() for name, weight in trainer.model.named_parameters() if weight.grad is not None}
+    trainer.model.zero_grad()
+    return found
+
+
+@pytest.mark.parametrize("loss_type", ["dapo", "grpo", "bnpo"])
+def test_the_micro_batches_add_up_to_the_loss_of_the_stock_trainer(loss_type: str, tmp_path: Path) -> None:
+    made = generated(tmp_path, loss_type=loss_type, beta=0.05)
+    trainer, batch = made.trainer, made.batch
+    batch["ref_per_token_logps"] -= 0.5  # so that there is a penalty
+    undivided = GRPOTrainer.compute_loss(trainer, trainer.model, batch)
+    expected, metrics = gradients(trainer, undivided), dict(trainer._metrics["train"])
+    trainer._metrics["train"].clear()
+
+    assert [part.rows for part in trainer.micro_batches(batch)] == [slice(0, 4), slice(4, 8)]
+    divided = trainer.compute_loss(trainer.model, batch)
+    found = gradients(trainer, divided)
+
+    assert divided.item() == pytest.approx(undivided.item(), rel=1e-5)
+    largest = max(float(gradient.abs().max()) for gradient in expected.values())
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-5 * largest, rtol=1e-4)
+    for name in ("kl", "entropy", "clip_ratio/region_mean"):
+        assert trainer._metrics["train"][name] == pytest.approx(metrics[name], rel=1e-5)
+
+
+def test_the_stock_trainer_shuffles_groups_apart_and_ours_does_not(tmp_path: Path) -> None:
+    """When the first half fails, TRL keeps groups together, and the seam can go."""
+    made = generated(tmp_path)
+    trainer, batch = made.trainer, made.batch
+    trainer._generate_and_score_completions = lambda rows: batch  # type: ignore[method-assign]
+    torch.manual_seed(0)
+    assert not torch.equal(GRPOTrainer._prepare_inputs(trainer, [])["advantages"], batch["advantages"])
+    trainer._buffered_inputs = None
+    assert trainer._prepare_inputs([]) is batch
+
+
+def test_the_stock_trainer_asks_for_parts_without_gradients_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the batch size, the loss is told from old and reference log-probabilities."""
+    asked: list[tuple[bool, int | None]] = []
+
+    original = RolloutTrainer._get_per_token_logps_and_entropies
+
+    def recording(*given: Any, **named: Any) -> Any:
+        batch_size = inspect.signature(original).bind(*given, **named).arguments.get("batch_size")
+        asked.append((torch.is_grad_enabled(), batch_size))
+        return original(*given, **named)
+
+    monkeypatch.setattr(RolloutTrainer, "_get_per_token_logps_and_entropies", recording)
+    run(rl_config(steps=1, algorithm=GrpoConfig(beta=0.05, num_iterations=2)), tmp_path, "rl")
+    assert set(asked) == {(False, 8), (True, None)}
+
+
+def test_log_probabilities_are_the_same_in_parts(tmp_path: Path) -> None:
+    """Each part without the columns that only other rows use."""
+    made = generated(tmp_path)
+    trainer, batch = made.trainer, made.batch
+    in_parts = trainer.completion_logprobs(batch)
+    trainer._micro_batch_tokens = 100_000
+    assert len(trainer.micro_batches(batch)) == 1
+    kept = batch["completion_mask"].bool()
+    torch.testing.assert_close(in_parts[kept], trainer.completion_logprobs(batch)[kept], atol=1e-5, rtol=1e-5)
+    assert in_parts.shape == kept.shape
+
+
+def test_the_fused_head_is_a_forward_of_the_model_itself(tmp_path: Path) -> None:
+    """The prefix engine stands around it, for the model and for the one it is held to."""
+    trainer = generated(tmp_path, beta=0.05).trainer
+    for model in (trainer.model, trainer.ref_model):
+        assert "forward" in vars(model)
+        assert model.config.get_text_config()._attn_implementation == NAME

@@ -63,11 +63,11 @@ def evaluate_model(request: EvaluationRequest) -> None:
     from trimpi.evaluation.efficiency import measure_efficiency
     from trimpi.models.loading import load_model, load_processor
     from trimpi.rendering.renderer import Renderer
-    from trimpi.sampling.local import LocalSampler
+    from trimpi.sampling.local_engines import local_sampler
 
     renderer = Renderer(load_processor(request.model_path), instruction=request.instruction)
     model = load_model(request.model_path, dtype=request.model.dtype, attn=request.model.attention)
-    sampler = LocalSampler(model, renderer, batch_size=request.settings.batch_size)
+    sampler = local_sampler(model, renderer, batch_size=request.settings.batch_size, engine=request.engine)
     for suite in request.settings.suites:
         with request.track(suite) as progress:
             evaluate_suite(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from statistics import fmean
 from typing import Any, get_args
 
 from trimpi.errors import RunError
 from trimpi.evaluation.storage import read_json, read_jsonl
-from trimpi.interval import wilson_interval
+from trimpi.interval import mean_interval, wilson_interval
 from trimpi.types import Outcome
 
 EFFICIENCY_FILE = "efficiency.json"
@@ -19,8 +20,19 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """A mean over the examples with its 95 % interval, both in [0, 1]."""
+
+    mean: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleRecord:
-    """How one example went. `prompt_id` identifies the prompt exactly: its text and its images' bytes."""
+    """How one example went. `prompt_id` identifies the prompt exactly: its text and its images' bytes.
+
+    `parts` and `error` are the score's; `sections` are those of the policy that decide the answer.
+    """
 
     id: str
     policy: str
@@ -32,6 +44,9 @@ class ExampleRecord:
     reason: str
     gold: str
     images: tuple[str, ...]
+    parts: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    sections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +54,9 @@ class SuiteResult:
     """The result of one suite on one model. Rates are in [0, 1].
 
     `interval` is the Wilson 95 % interval of `accuracy`. `majority` is what one fixed answer per policy would score at
-    best: the rate of each policy's commonest gold answer. `prompt_tokens` counts image tokens too.
+    best: the rate of each policy's commonest gold answer. `prompt_tokens` counts image tokens too. `score` is the mean
+    of the examples' values, `parts` those of what they are made of; `errors` counts kinds of errors. `per_section`
+    counts the examples that each section of the policy decides.
     """
 
     suite: str
@@ -55,6 +72,10 @@ class SuiteResult:
     max_new_tokens: int
     prompt_tokens: Mapping[str, float]
     seconds: float
+    score: Mean
+    parts: Mapping[str, Mean]
+    errors: Mapping[str, int]
+    per_section: Mapping[str, Mapping[str, int]]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -87,6 +108,10 @@ def summarise(
         max_new_tokens=max_new_tokens,
         prompt_tokens={"mean": sum(prompt_lengths) / n, "max": max(prompt_lengths)},
         seconds=round(seconds, 3),
+        score=_mean([record.value for record in records]),
+        parts=_parts(records),
+        errors=dict(sorted(Counter(record.error for record in records if record.error is not None).items())),
+        per_section=_per_section(records),
     )
 
 
@@ -102,6 +127,25 @@ def majority_rate(answers: Iterable[tuple[str, str]]) -> float:
     return commonest / sum(counter.total() for counter in counts.values())
 
 
+def _mean(values: Sequence[float]) -> Mean:
+    return Mean(mean=fmean(values), interval=mean_interval(values))
+
+
+def _parts(records: Sequence[ExampleRecord]) -> dict[str, Mean]:
+    names = dict.fromkeys(name for record in records for name in record.parts)
+    return {name: _mean([record.parts.get(name, 0.0) for record in records]) for name in names}
+
+
+def _per_section(records: Sequence[ExampleRecord]) -> dict[str, dict[str, int]]:
+    """Per section: how many examples it decides, how many of them are right, and whose parts are whole."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        for section in record.sections:
+            counts[section].update(n=1, correct=int(record.outcome == "correct"))
+            counts[section].update({name: int(value == 1) for name, value in record.parts.items()})
+    return {section: dict(counts[section]) for section in sorted(counts)}
+
+
 def _per_policy(records: Sequence[ExampleRecord]) -> dict[str, dict[str, int]]:
     counts = {policy: {"n": 0, "correct": 0} for policy in sorted({record.policy for record in records})}
     for record in records:
@@ -113,19 +157,28 @@ def _per_policy(records: Sequence[ExampleRecord]) -> dict[str, dict[str, int]]:
 def load_result(path: Path) -> SuiteResult:
     """Read a suite's JSON. Raises RunError naming the file and the missing keys."""
     data = read_json(path)
-    known = {field.name for field in fields(SuiteResult)}
+    known = {known.name for known in fields(SuiteResult)}
     _require(path, data, known)
     kept = {key: value for key, value in data.items() if key in known}
-    return SuiteResult(**{**kept, "interval": tuple(data["interval"])})
+    means = {
+        "score": _read_mean(data["score"]),
+        "parts": {name: _read_mean(part) for name, part in data["parts"].items()},
+    }
+    return SuiteResult(**{**kept, **means, "interval": tuple(data["interval"])})
+
+
+def _read_mean(data: Mapping[str, Any]) -> Mean:
+    return Mean(mean=data["mean"], interval=tuple(data["interval"]))
 
 
 def load_records(path: Path) -> list[ExampleRecord]:
     """Read a suite's JSONL. Raises RunError naming the file and what is wrong with it."""
-    names = [field.name for field in fields(ExampleRecord)]
+    names = [known.name for known in fields(ExampleRecord)]
     records = []
     for row in read_jsonl(path):
         _require(path, row, set(names))
-        records.append(ExampleRecord(**{**{name: row[name] for name in names}, "images": tuple(row["images"])}))
+        lists = {name: tuple(row[name]) for name in ("images", "sections")}
+        records.append(ExampleRecord(**{**{name: row[name] for name in names}, **lists}))
     return records
 
 

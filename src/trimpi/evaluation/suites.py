@@ -94,6 +94,9 @@ def _record(task: Task, example: Example, *, completion: Completion, prompt_id: 
         reason=score.reason,
         gold=example.answer,
         images=tuple(str(image) for image in example.images),
+        parts=score.parts,
+        error=score.error,
+        sections=tuple(example.meta.get("sections", ())),
     )
 
 

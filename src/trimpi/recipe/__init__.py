@@ -4,7 +4,7 @@ from trimpi.recipe.difference import recipe_differences
 from trimpi.recipe.evaluation import EvaluationConfig, SuiteName
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
-from trimpi.recipe.recipe import Recipe
+from trimpi.recipe.recipe import Engine, Recipe
 from trimpi.recipe.stages import (
     CotSftConfig,
     CotTrainingConfig,
@@ -22,16 +22,27 @@ from trimpi.recipe.stages import (
     VllmSamplerConfig,
     VmCptConfig,
 )
-from trimpi.recipe.task import ClevrTaskConfig, RenderedScenes, SceneDirectory, SceneSource, TaskConfig
+from trimpi.recipe.task import (
+    ClevrTaskConfig,
+    GtaDirectory,
+    GtaTaskConfig,
+    RenderedScenes,
+    SceneDirectory,
+    SceneSource,
+    TaskConfig,
+)
 
 __all__ = [
     "ClevrTaskConfig",
     "CotSftConfig",
     "CotTrainingConfig",
     "DirectSftConfig",
+    "Engine",
     "EvaluationConfig",
     "ForwardCotConfig",
     "GrpoConfig",
+    "GtaDirectory",
+    "GtaTaskConfig",
     "LocalSamplerConfig",
     "LoraConfig",
     "ModelConfig",

@@ -33,14 +33,13 @@ class ForwardCotConfig(StrictModel):
 
 
 class TrainingConfig(StrictModel):
-    """What every stage has. `batch_size` is sequences per device and step of accumulation.
+    """What every stage has.
 
     `scheduler` is the decay after a linear warmup over `warmup_ratio` of the steps. `checkpoint_every_steps` null keeps
     no checkpoint within the stage. `examples_per_policy` k trains on each policy's first k training examples only.
     """
 
     learning_rate: Positive
-    batch_size: Count
     lora: LoraConfig | None = None
     warmup_ratio: Share = 0.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -52,8 +51,12 @@ class TrainingConfig(StrictModel):
 
 
 class SupervisedConfig(TrainingConfig):
-    """A stage of `epochs` passes over its data, batch_size x gradient_accumulation x devices sequences a step."""
+    """A stage of `epochs` passes over its data, batch_size x gradient_accumulation x devices sequences a step.
 
+    `batch_size` is sequences per device and forward pass.
+    """
+
+    batch_size: Count
     epochs: Positive
     gradient_accumulation: Count = 1
 
@@ -105,7 +108,7 @@ class GrpoConfig(StrictModel):
     """GRPO's clipped objective with a k3 penalty `beta` towards the stage's input model (0: no reference model).
 
     `loss_type` is how token losses are averaged: "dapo" over all tokens of the batch, "grpo" per sequence first,
-    "bnpo" over all tokens of the micro-batch.
+    "bnpo" over all tokens of a device.
     """
 
     type: Literal["grpo"] = "grpo"
@@ -146,17 +149,18 @@ class RlConfig(TrainingConfig):
 
     Each of `steps` steps samples 2 x group_size completions for each of `prompts_per_step` requests (over all devices);
     `policy_aware_share` of every group is sampled with the policy in the prompt, and 0 is plain GRPO at the same total.
-    `batch_size` is completions per device and forward pass; gradients accumulate over the step's completions.
+    `micro_batch_tokens` is tokens per device and forward pass; a group is never cut, so one group may exceed it.
+    Gradients accumulate over a step's completions, so it decides memory and speed, not the update.
     """
 
     type: Literal["rl"] = "rl"
     learning_rate: Positive = 1e-6
-    batch_size: Count = 4
     scheduler: Literal["constant", "linear", "cosine"] = "constant"
     steps: Count
     prompts_per_step: Count
     group_size: Count = 5
     policy_aware_share: Share = 0.5
+    micro_batch_tokens: Count = 16384
     algorithm: GrpoConfig = Field(default_factory=GrpoConfig)
     temperature: Positive = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -185,11 +189,6 @@ class RlConfig(TrainingConfig):
             raise ValueError(
                 f"policy_aware_share {self.policy_aware_share} of a group of 2 x group_size = {self.total_group_size} "
                 f"is {aware:g} completions: it must be a whole number"
-            )
-        if self.completions_per_step % self.batch_size:
-            raise ValueError(
-                f"batch_size {self.batch_size} does not divide the {self.completions_per_step} completions of a step "
-                "(prompts_per_step x 2 x group_size)"
             )
         return self
 

@@ -95,6 +95,7 @@ class _Execution:
                     output_dir=self._run.stage(name),
                     seed=self._recipe.seed,
                     instruction=self._recipe.instruction or DEFAULT_INSTRUCTION,
+                    engine=self._recipe.engine,
                     progress=progress,
                 ),
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from trimpi.recipe import EvaluationConfig, ModelConfig, Recipe, StageConfig
+from trimpi.recipe import Engine, EvaluationConfig, ModelConfig, Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run.processes import Processes
 from trimpi.stages.context import StageContext, StageResult
@@ -38,6 +38,7 @@ class EvaluationRequest:
     out_dir: Path
     task: Task
     model: ModelConfig
+    engine: Engine
     settings: EvaluationConfig
     instruction: str
     seed: int
@@ -62,6 +63,7 @@ def evaluation_request(
         out_dir=out_dir,
         task=task,
         model=recipe.model,
+        engine=recipe.engine,
         settings=recipe.evaluation,
         instruction=recipe.instruction or DEFAULT_INSTRUCTION,
         seed=recipe.seed,

@@ -11,9 +11,9 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel
 from trimpi.rendering.prompts import Prompt
 from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.batches import Batch, plan_batches
-from trimpi.sampling.choice import SeededChoice, uniform_draws
+from trimpi.sampling.choice import SeededChoice, TokenChoice, uniform_draws
 from trimpi.sampling.prefix import prefill
-from trimpi.sampling.sampler import Progress, SamplerByRows, SamplingSettings
+from trimpi.sampling.sampler import Progress, SamplerByRows, SamplingSettings, completion_of
 from trimpi.types import Completion
 
 
@@ -62,22 +62,18 @@ class LocalSampler(SamplerByRows):
         log_probs = torch.stack(choice.log_probs, dim=1).tolist()
         return {row: self._completion(*written) for row, *written in zip(rows, tokens, log_probs, strict=True)}
 
-    def _choice(self, seeds: Sequence[int], settings: SamplingSettings) -> SeededChoice:
-        device = self._model.device
-        draws = uniform_draws(seeds, settings.max_new_tokens).to(device) if settings.temperature > 0 else None
-        suppressed = torch.tensor(sorted(self._renderer.visual_token_ids), dtype=torch.long, device=device)
-        return SeededChoice(draws, temperature=settings.temperature, top_p=settings.top_p, suppressed=suppressed)
-
     def _completion(self, tokens: list[int], log_probs: list[float]) -> Completion:
         """`tokens` runs on with padding after the end of turn."""
         end = self._renderer.end_of_turn_id
         length = tokens.index(end) + 1 if end in tokens else len(tokens)
-        return Completion(
-            text=self._renderer.decode(tokens[:length]),
-            token_ids=tuple(tokens[:length]),
-            sampling_logprobs=tuple(log_probs[:length]),
-            truncated=end not in tokens,
+        return completion_of(tokens[:length], log_probs[:length], self._renderer)
+
+    def _choice(self, seeds: Sequence[int], settings: SamplingSettings) -> SeededChoice:
+        choice = TokenChoice(
+            temperature=settings.temperature, top_p=settings.top_p, suppressed=self._renderer.visual_token_ids
         )
+        draws = uniform_draws(seeds, settings.max_new_tokens) if settings.temperature > 0 else None
+        return SeededChoice(choice, draws if draws is None else draws.to(self._model.device))
 
     @contextmanager
     def _generating(self, settings: SamplingSettings, *, copies: int) -> Iterator[PreTrainedModel]:

@@ -6,10 +6,13 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trimpi.rendering.prompts import Prompt
 from trimpi.types import Completion
+
+if TYPE_CHECKING:
+    from trimpi.rendering.renderer import Renderer
 
 Progress = Callable[[int, int], None]
 """Called with the number of completions done and the number there will be."""
@@ -86,6 +89,16 @@ class SamplerByRows(ABC):
         settings = SamplingSettings(temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
         completions = self.sample_rows(rows, seeds, settings, progress)
         return [completions[start : start + samples] for start in range(0, len(completions), samples)]
+
+
+def completion_of(tokens: Sequence[int], log_probs: Sequence[float], renderer: Renderer) -> Completion:
+    """A completion from its tokens; one that does not end with the end of turn was cut off."""
+    return Completion(
+        text=renderer.decode(tokens),
+        token_ids=tuple(tokens),
+        sampling_logprobs=tuple(log_probs),
+        truncated=tokens[-1] != renderer.end_of_turn_id,
+    )
 
 
 def row_seed(*parts: int) -> int:

@@ -36,14 +36,17 @@ def weights_dtype(config: TrainingConfig, model: ModelConfig) -> str:
 
 
 def common_arguments(
-    config: TrainingConfig, context: StageContext, *, updates_per_checkpoint_step: int = 1
+    config: TrainingConfig, context: StageContext, *, batch_size: int, updates_per_checkpoint_step: int = 1
 ) -> dict[str, Any]:
-    """What every stage passes to its trainer. TRL's defaults that are wrong on a CPU, or leave the machine, are off."""
+    """What every stage passes to its trainer; `batch_size` is sequences per process and micro-batch.
+
+    TRL's defaults that are wrong on a CPU, or leave the machine, are off.
+    """
     gpu = torch.cuda.is_available()
     scheduler = "constant_with_warmup" if config.scheduler == "constant" else config.scheduler
     return {
         "output_dir": str(checkpoints_folder(context.output_dir)),
-        "per_device_train_batch_size": config.batch_size,
+        "per_device_train_batch_size": batch_size,
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": scheduler,
         # transformers reads a float below 1 as a ratio, and 1 as one step.

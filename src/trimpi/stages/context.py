@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trimpi.recipe import ModelConfig
+from trimpi.recipe import Engine, ModelConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.tasks.base import Task
 
@@ -19,7 +19,8 @@ class StageContext:
     """Where a stage starts and where it writes.
 
     `model_path` is the folder (or hub id) of the model to start from; `output_dir` becomes a model folder. A stage
-    whose output_dir holds checkpoints of an interrupted attempt goes on from the last complete one.
+    whose output_dir holds checkpoints of an interrupted attempt goes on from the last complete one. `engine` is
+    `Recipe.engine`.
     """
 
     task: Task
@@ -28,6 +29,7 @@ class StageContext:
     output_dir: Path
     seed: int
     instruction: str = DEFAULT_INSTRUCTION
+    engine: Engine = "prefix"
     progress: Progress | None = None
 
 

@@ -36,7 +36,7 @@ class OtherWeights(LocalSampler):
 def test_a_sampler_with_other_weights_is_stopped_at_the_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other(config: object, trainer: object, renderer: object) -> object:
+    def other(config: object, trainer: object, renderer: object, engine: object) -> object:
         return nullcontext(OtherWeights(trainer.model, renderer, batch_size=8))  # type: ignore[attr-defined,arg-type]
 
     monkeypatch.setattr(stage, "row_sampler", other)

@@ -49,7 +49,5 @@ def test_completions_that_do_not_divide_among_processes_are_refused(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "5")
     config: RlConfig = CONFIG
-    with pytest.raises(
-        RecipeError, match=r"12 completions of a step .* do not divide into batch_size 3 on 5 processes"
-    ):
+    with pytest.raises(RecipeError, match=r"12 completions of a step .* do not divide among 5 processes"):
         grpo_arguments(config, stage_context(tmp_path, "rl"))

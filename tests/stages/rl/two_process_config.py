@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from stages.stage_runs import rl_config
 
-CONFIG = rl_config(prompts_per_step=3, batch_size=3, steps=2, checkpoint_every_steps=None)
+CONFIG = rl_config(prompts_per_step=3, steps=2, checkpoint_every_steps=None)

@@ -25,7 +25,7 @@ def script(monkeypatch: pytest.MonkeyPatch, *replies: str) -> list[ScriptedSampl
         made.append(ScriptedSampler(replies))
         return made[-1]
 
-    monkeypatch.setattr("trimpi.stages.supervised.cots.LocalSampler", sampler)
+    monkeypatch.setattr("trimpi.stages.supervised.cots.local_sampler", sampler)
     return made
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from trimpi.errors import RunError
-from trimpi.stages.trl_seams import Batch, RolloutTrainer, first_rows
+from trimpi.stages.trl_seams import Batch, RolloutTrainer, rows_of
 
 FULL_PRECISION_BOUND = 1e-3
 HALF_PRECISION_BOUND = 0.1
@@ -19,9 +19,9 @@ HALF_PRECISION_BOUND = 0.1
 def check_first_batch(trainer: RolloutTrainer, batch: Batch) -> None:
     """Raises RunError when the log-probabilities of policy-free rows differ by more than the bound on average.
 
-    A forward pass worth of every process's first rows is compared, where policy-free members come first in every group.
+    Every process's first micro-batch is compared; policy-free members come first in every group.
     """
-    batch = first_rows(batch, trainer.args.per_device_train_batch_size)
+    batch = rows_of(batch, trainer.micro_batches(batch)[0].rows)
     gap = logprob_gap(trainer.completion_logprobs(batch), batch["sampling_per_token_logps"], batch["completion_mask"])
     total, count = trainer.accelerator.reduce(gap, reduction="sum").tolist()
     mean = total / max(count, 1.0)

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from trimpi.errors import ModelError
-from trimpi.recipe import RlConfig, SamplerConfig, VllmSamplerConfig
+from trimpi.recipe import Engine, RlConfig, SamplerConfig, VllmSamplerConfig
 from trimpi.rendering.renderer import Renderer
-from trimpi.sampling.local import LocalSampler
+from trimpi.sampling.local_engines import local_sampler
 from trimpi.sampling.sampler import RowSampler
 from trimpi.stages.rl.vllm import VllmRowSampler
 from trimpi.stages.trl_seams import RolloutTrainer, sampling_model
@@ -49,10 +49,12 @@ def sampler_arguments(config: RlConfig) -> dict[str, Any]:
 
 
 @contextmanager
-def row_sampler(config: SamplerConfig, trainer: RolloutTrainer, renderer: Renderer) -> Iterator[RowSampler]:
+def row_sampler(
+    config: SamplerConfig, trainer: RolloutTrainer, renderer: Renderer, engine: Engine
+) -> Iterator[RowSampler]:
     """The sampler over the trainer's current weights."""
     if isinstance(config, VllmSamplerConfig):
         yield VllmRowSampler(trainer.vllm_generation, renderer)
     else:
         with sampling_model(trainer) as model:
-            yield LocalSampler(model, renderer, batch_size=config.batch_size)
+            yield local_sampler(model, renderer, batch_size=config.batch_size, engine=engine)

@@ -50,7 +50,7 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
         context.task,
         examples,
         renderer,
-        sampler=partial(row_sampler, config.sampler, renderer=renderer),
+        sampler=partial(row_sampler, config.sampler, renderer=renderer, engine=context.engine),
         log_file=context.output_dir / ROLLOUTS_FILE,
     )
     callback = StageCallback(
@@ -66,6 +66,8 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
         peft_config=peft_config(config.lora, model),
         rollout_func=rollouts,
         first_batch_check=check_first_batch,
+        micro_batch_tokens=config.micro_batch_tokens,
+        engine=context.engine,
     )
     return trainer, callback, renderer
 
@@ -87,16 +89,21 @@ def grpo_arguments(config: RlConfig, context: StageContext) -> TrlGrpoConfig:
     Raises RecipeError when the completions of a step do not divide among the processes.
     """
     algorithm = config.algorithm
-    per_pass = config.batch_size * launched_processes()
-    if config.completions_per_step % per_pass:
+    per_process, rest = divmod(config.completions_per_step, launched_processes())
+    if rest:
         raise RecipeError(
             f"the {config.completions_per_step} completions of a step (prompts_per_step x 2 x group_size) do not "
-            f"divide into batch_size {config.batch_size} on {launched_processes()} processes: change one of them"
+            f"divide among {launched_processes()} processes: change one of them"
         )
     return TrlGrpoConfig(
-        **common_arguments(config, context, updates_per_checkpoint_step=algorithm.num_iterations),
+        **common_arguments(
+            config,
+            context,
+            batch_size=per_process,  # the trainer cuts it into micro-batches itself
+            updates_per_checkpoint_step=algorithm.num_iterations,
+        ),
         **sampler_arguments(config),
-        gradient_accumulation_steps=config.completions_per_step // per_pass,
+        gradient_accumulation_steps=1,
         max_steps=config.steps * algorithm.num_iterations,
         num_generations=config.total_group_size,
         num_iterations=algorithm.num_iterations,

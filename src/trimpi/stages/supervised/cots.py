@@ -15,7 +15,7 @@ from trimpi.cot.store import CotRecord, load_cots, save_cots
 from trimpi.errors import DataError
 from trimpi.recipe import CotTrainingConfig, SupervisedConfig
 from trimpi.rendering.renderer import Renderer
-from trimpi.sampling.local import LocalSampler
+from trimpi.sampling.local_engines import local_sampler
 from trimpi.stages.context import StageContext
 from trimpi.stages.json_lines import write_json
 from trimpi.types import Example
@@ -57,7 +57,7 @@ def _sample(
 ) -> None:
     """Every process samples its share; the first one writes them all, the file that says it is done last."""
     processes = PartialState()
-    sampler = LocalSampler(model, renderer, batch_size=config.forward_cot.batch_size)
+    sampler = local_sampler(model, renderer, batch_size=config.forward_cot.batch_size, engine=context.engine)
     share = examples[processes.process_index :: processes.num_processes]
     seed = context.seed + processes.process_index
     sampled: list[ForwardCots] = gather_object(

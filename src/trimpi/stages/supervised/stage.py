@@ -25,7 +25,7 @@ from trimpi.tasks.selection import first_per_policy
 def run_supervised(config: SupervisedStage, context: StageContext) -> StageResult:
     """Run vm_cpt, direct_sft or cot_sft."""
     arguments = SFTConfig(
-        **common_arguments(config, context),
+        **common_arguments(config, context, batch_size=config.batch_size),
         gradient_accumulation_steps=config.gradient_accumulation,
         num_train_epochs=1,  # every pass over the data is in the order already
         train_sampling_strategy="sequential",
@@ -46,6 +46,7 @@ def run_supervised(config: SupervisedStage, context: StageContext) -> StageResul
         processing_class=processor,
         callbacks=[callback],
         peft_config=peft_config(config.lora, model),
+        engine=context.engine,
     )
     return finish_training(trainer, callback, context, processor)
 

@@ -1,0 +1,241 @@
+"""Prompts computed once, level by level, and rows decoded over them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import DynamicCache, PreTrainedModel
+
+from trimpi.prefix.attention import enable_shared_attention
+from trimpi.prefix.cascade import CascadeAttention, Level, RowCache
+from trimpi.prefix.images import BatchImages, image_places
+from trimpi.prefix.sharing import Cluster, share_prefixes
+from trimpi.prefix.training import row_positions
+
+SHORTEST_LEVEL = 64
+"""A shared prefix of fewer tokens costs more, as one more level in every step, than computing it again."""
+LONGEST_TO_SHORTEST = 1.5
+"""Prompts whose own parts differ more in length are computed apart, so that little is padding."""
+FINISHED_SHARE = 0.25
+"""Finished rows are dropped when they are this share of the rows, since dropping copies the others."""
+
+Choose = Callable[[Tensor, int, Tensor], tuple[Tensor, Tensor]]
+"""(logits (rows, vocabulary), step, which rows) -> their next tokens and log-probabilities, (rows,) each."""
+Computed = tuple[list[Tensor], list[Tensor]]
+"""Keys and values, a tensor per layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prefilled:
+    """Computed prompts. `levels` are continued by prompts; the last token of every prompt is not computed yet.
+
+    `last_tokens` (prompts,), `last_positions` (axes, prompts) or (prompts,).
+    """
+
+    levels: Sequence[Level]
+    last_tokens: Tensor
+    last_positions: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prompts:
+    """Encoded prompts, unpadded."""
+
+    ids: Sequence[Tensor]
+    positions: Sequence[Tensor]
+    places: Sequence[Sequence[int]]
+    images: BatchImages
+
+    def span(self, prompt: int, start: int, end: int) -> list[tuple[int, int]]:
+        """The images whose tokens lie in [start, end)."""
+        within = sorted({place for place in self.places[prompt][start:end] if place >= 0})
+        return [(prompt, place) for place in within]
+
+
+class PrefixMemory:
+    """Computed prefixes, kept for prompts to come; meant for one set of weights."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        self._kept: dict[tuple[int, ...], Computed] = {}
+        enable_shared_attention(model)
+
+    @torch.no_grad()
+    def prefill(self, inputs: Mapping[str, Tensor]) -> Prefilled:
+        """Compute the prompts of an encoded batch, padded on either side, each shared prefix once."""
+        prompts = _split(self.model, inputs)
+        keys = _content(prompts)
+        clusters = share_prefixes(keys, shortest=SHORTEST_LEVEL)
+        shared = [0] * len(keys)
+        levels: list[Level] = []
+        for cluster in clusters:
+            if cluster.shared:
+                length, level = self._prefix(prompts, keys, cluster)
+                levels.append(level.continued_by([0 if row in cluster.members else -1 for row in range(len(keys))]))
+                for member in cluster.members:
+                    shared[member] = length
+        levels += [self._own_parts(prompts, shared, rows, levels) for rows in _similar(prompts, shared)]
+        return Prefilled(
+            levels=levels,
+            last_tokens=torch.stack([ids[-1] for ids in prompts.ids]),
+            last_positions=torch.stack([positions[..., -1] for positions in prompts.positions], dim=-1),
+        )
+
+    def _prefix(self, prompts: _Prompts, keys: Sequence[Sequence[int]], cluster: Cluster) -> tuple[int, Level]:
+        """What the cluster shares, computed or remembered, and its length; a little less if that is remembered."""
+        wanted = tuple(keys[cluster.members[0]][: cluster.shared])
+        for known, (known_keys, known_values) in self._kept.items():
+            length = next((at for at, pair in enumerate(zip(known, wanted, strict=False)) if pair[0] != pair[1]), None)
+            length = min(len(known), len(wanted)) if length is None else length
+            if length >= 0.9 * len(wanted):
+                return length, _level(known_keys, known_values, [length])
+        first = cluster.members[0]
+        computed = self._compute(
+            prompts.ids[first][None, : cluster.shared],
+            prompts.positions[first][..., None, : cluster.shared],
+            prompts.images.take(prompts.span(first, 0, cluster.shared)),
+            [],
+        )
+        self._kept[wanted] = computed
+        return cluster.shared, _level(*computed, [cluster.shared])
+
+    def _own_parts(
+        self, prompts: _Prompts, shared: Sequence[int], rows: Sequence[int], levels: Sequence[Level]
+    ) -> Level:
+        """What prompts have of their own, but the last token, over the levels they continue."""
+        spans = [(row, shared[row], len(prompts.ids[row]) - 1) for row in rows]
+        ids = pad_sequence([prompts.ids[row][start:end] for row, start, end in spans], batch_first=True)
+        # Padded along the tokens, which are the last dimension, with M-RoPE's axes before them or without.
+        positions = pad_sequence([prompts.positions[row][..., start:end].movedim(-1, 0) for row, start, end in spans])
+        images = prompts.images.take_rows([prompts.span(row, start, end) for row, start, end in spans])
+        over = [level.continued_by([level.prefix_of_row[row] for row in rows]) for level in levels]
+        lengths = [end - start for _, start, end in spans]
+        computed: Computed = ([], [])
+        if any(lengths):
+            computed = self._compute(ids, positions.movedim((0, 1), (-1, -2)), images, over)
+        level = _level(*computed, lengths)
+        number = {row: place for place, row in enumerate(rows)}
+        return level.continued_by([number.get(row, -1) for row in range(len(prompts.ids))])
+
+    def _compute(
+        self, ids: Tensor, positions: Tensor, images: Mapping[str, Tensor], levels: Sequence[Level]
+    ) -> Computed:
+        """Keys and values of these tokens, per layer."""
+        cache = DynamicCache()
+        self.model(
+            input_ids=ids,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+            shared_attention=CascadeAttention(levels),
+            **images,
+        )
+        layers: Any = cache.layers
+        return [layer.keys for layer in layers], [layer.values for layer in layers]
+
+
+@torch.no_grad()
+def decode(
+    model: PreTrainedModel,
+    prefilled: Prefilled,
+    prompt_of_row: Sequence[int],
+    choose: Choose,
+    *,
+    max_new_tokens: int,
+    end: int,
+) -> list[tuple[list[int], list[float]]]:
+    """Every row's tokens, `end` included where it was reached, and their log-probabilities.
+
+    Rows are decoded together, each over the levels of its prompt; finished rows are dropped.
+    """
+    device = prefilled.last_tokens.device
+    prompts = torch.tensor(prompt_of_row, device=device)
+    rows = torch.arange(len(prompts), device=device)
+    tokens, positions = prefilled.last_tokens[prompts], prefilled.last_positions[..., prompts]
+    layers = model.config.get_text_config().num_hidden_layers
+    cache = RowCache(layers, room=max_new_tokens)
+    attention = _over_levels(prefilled.levels, prompts)
+    written: list[tuple[list[int], list[float]]] = [([], []) for _ in prompt_of_row]
+    running = torch.ones(len(rows), dtype=torch.bool, device=device)
+    for step in range(max_new_tokens):
+        output = model(
+            input_ids=tokens[:, None],
+            position_ids=(positions + step)[..., None],
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+            shared_attention=attention,
+        )
+        tokens, log_probs = choose(output.logits[:, -1], step, rows)
+        for row, runs, token, log_prob in zip(
+            rows.tolist(), running.tolist(), tokens.tolist(), log_probs.tolist(), strict=True
+        ):
+            if runs:
+                written[row][0].append(token)
+                written[row][1].append(log_prob)
+        running &= tokens != end
+        if not running.any():
+            break
+        if float(running.float().mean()) <= 1 - FINISHED_SHARE:
+            kept = running.nonzero()[:, 0]
+            cache.keep(kept)
+            rows, tokens, positions, running = rows[kept], tokens[kept], positions[..., kept], running[kept]
+            attention = _over_levels(prefilled.levels, prompts[rows])
+    return written
+
+
+def _over_levels(levels: Sequence[Level], prompts: Tensor) -> CascadeAttention:
+    """Attention of rows that continue these prompts."""
+    return CascadeAttention(
+        [level.continued_by([level.prefix_of_row[prompt] for prompt in prompts.tolist()]) for level in levels]
+    )
+
+
+def _level(keys: Sequence[Tensor], values: Sequence[Tensor], lengths: Sequence[int]) -> Level:
+    longest = max(lengths)
+    device = keys[0].device if keys else None
+    present = torch.arange(longest, device=device)[None] < torch.tensor(lengths, device=device)[:, None]
+    return Level(
+        keys=[key[:, :, :longest] for key in keys],
+        values=[value[:, :, :longest] for value in values],
+        present=present,
+    )
+
+
+def _split(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> _Prompts:
+    kept = inputs["attention_mask"].bool()
+    ids = [row[own] for row, own in zip(inputs["input_ids"], kept, strict=True)]
+    whole = row_positions(model, dict(inputs))
+    places = [image_places(row, int(getattr(model.config, "image_token_id", -1))) for row in ids]
+    return _Prompts(
+        ids=ids,
+        positions=[whole[..., row, own] for row, own in enumerate(kept)],
+        places=places,
+        images=BatchImages(inputs, [max(of_row, default=-1) + 1 for of_row in places]),
+    )
+
+
+def _content(prompts: _Prompts) -> list[list[int]]:
+    """Prompts as numbers that are equal where tokens, or the images they belong to, are."""
+    return [
+        [token if place < 0 else -1 - digests[place] for token, place in zip(ids.tolist(), places, strict=True)]
+        for ids, places, digests in zip(prompts.ids, prompts.places, prompts.images.digests(), strict=True)
+    ]
+
+
+def _similar(prompts: _Prompts, shared: Sequence[int]) -> list[list[int]]:
+    """Prompts in groups whose own parts are of similar length."""
+    own = {row: len(ids) - shared[row] for row, ids in enumerate(prompts.ids)}
+    groups: list[list[int]] = []
+    for row in sorted(own, key=lambda row: (own[row], row)):
+        if groups and own[row] <= LONGEST_TO_SHORTEST * own[groups[-1][0]]:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
