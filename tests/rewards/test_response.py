@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimpi.rewards.response import Response, format_reward, read_response, write_response
+from trimpi.rewards.response import MAX_NESTING, Response, format_reward, read_response, write_response
 
 
 def test_exact_format_is_taken_apart() -> None:
@@ -57,6 +57,52 @@ def test_last_boxed_answer_counts_when_the_format_is_broken() -> None:
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        '{"name": "OCR_v3", "arguments": {"image": "image/image_1.jpg"}}',
+        "{}",
+        "a{b}c",
+        "{a}{b}",
+        "\\frac{1}{2}",
+        "{" * MAX_NESTING + "}" * MAX_NESTING,
+    ],
+)
+def test_an_answer_may_hold_balanced_braces(answer: str) -> None:
+    assert read_response(write_response("why", answer)) == Response(reasoning="why", answer=answer, well_formed=True)
+    assert read_response(f"so \\boxed{{{answer}}}.").answer == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<think>a</think>\\boxed{a{b}", None),
+        ("<think>a</think>\\boxed{a}b}", "a"),
+        ("<think>a</think>\\boxed{a{}b}}", "a{}b"),
+        ("<think>a</think>\\boxed{a \\boxed{b}}", "b"),
+        ("<think>a</think>\\boxed{a \\boxed{b}", "b"),
+        ("<think>a</think>\\boxed{a{\\boxed{b}", "b"),
+        ("<think>{</think>\\boxed{{a}", None),
+        ("<think>a</think>\\boxed{a} \\boxed{b{c}}", "b{c}"),
+        ("<think>a</think>\\boxed{a{b}} \\boxed{c", "a{b}"),
+    ],
+)
+def test_unbalanced_braces_and_boxes_in_boxes_break_the_format(text: str, answer: str | None) -> None:
+    response = read_response(text)
+    assert (response.answer, response.well_formed) == (answer, False)
+
+
+def test_braces_in_the_reasoning_do_not_reach_into_the_answer() -> None:
+    response = read_response("<think>} { {{ \\boxed{</think>\\boxed{{a}}")
+    assert response == Response(reasoning="} { {{ \\boxed{", answer="{a}", well_formed=True)
+
+
+def test_braces_nested_too_deep_are_no_answer() -> None:
+    deep = "{" * (MAX_NESTING + 1) + "}" * (MAX_NESTING + 1)
+    assert read_response(f"<think>a</think>\\boxed{{{deep}}}").answer is None
+    assert read_response(f"\\boxed{{a}} \\boxed{{{deep}}}").answer == "a"
+
+
+@pytest.mark.parametrize(
     "text", ["", "Case 7", "\\boxed", "\\boxed{Case 7", "boxed{Case 7}", "\\boxed(Case 7)", "\\boxed{a{b}"]
 )
 def test_nothing_boxed_is_no_answer(text: str) -> None:
@@ -90,6 +136,8 @@ def test_reading_what_was_written_gives_it_back(reasoning: str, answer: str) -> 
         "\\boxed{a}",
         "{",
         "}",
+        "{}",
+        "}{",
         "\\",
         " ",
         "\n",
@@ -100,7 +148,15 @@ def test_reading_what_was_written_gives_it_back(reasoning: str, answer: str) -> 
 )
 @pytest.mark.parametrize(
     "frame",
-    ["{}", "<think>{}", "<think>{}</think>", "<think></think>{}", "<think>a</think>\\boxed{{{}", "{}\\boxed{{a}}!"],
+    [
+        "{}",
+        "<think>{}",
+        "<think>{}</think>",
+        "<think></think>{}",
+        "<think>a</think>\\boxed{{{}",
+        "<think>a</think>\\boxed{{{}}}",
+        "{}\\boxed{{a}}!",
+    ],
 )
 def test_ten_times_the_hostile_text_takes_about_ten_times_as_long(piece: str, frame: str) -> None:
     """A hundred times would be quadratic. What takes under a millisecond is too short to tell."""

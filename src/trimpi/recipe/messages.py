@@ -27,7 +27,13 @@ BOUNDS = {
     "less_than_equal": "at most {le}",
 }
 
-TAGS = {"stages": "vm_cpt, direct_sft, cot_sft or rl", "scenes": "rendered or directory", "sampler": "local or vllm"}
+TAGS = {
+    "stages": "vm_cpt, direct_sft, cot_sft or rl",
+    "scenes": "rendered or directory",
+    "data": "generated or directory",
+    "task": "clevr or gta",
+    "sampler": "local or vllm",
+}
 
 
 def explain(error: ValidationError, data: Any) -> str:

@@ -51,4 +51,32 @@ class ClevrTaskConfig(StrictModel):
     scenes: SceneSource = Field(default_factory=RenderedScenes)
 
 
-TaskConfig = ClevrTaskConfig
+class GeneratedItems(StrictModel):
+    """Items made here, of GTA's shape, with pictures small enough for the base model; fixed by the run's seed."""
+
+    type: Literal["generated"] = "generated"
+
+
+class GtaDirectory(StrictModel):
+    """A folder in GTA's layout: dataset.json with image/ beside it."""
+
+    type: Literal["directory"] = "directory"
+    path: Path = Field(strict=False)
+
+
+class GtaTaskConfig(StrictModel):
+    """GTAPolicy (paper, GTAPolicy): the next tool call, in the version the user's profile demands.
+
+    `similarity` compares texts in arguments: "bertscore" by an encoder (null: the one of the extra `bertscore`),
+    "exact" by equality.
+    """
+
+    type: Literal["gta"] = "gta"
+    data: Annotated[GeneratedItems | GtaDirectory, Field(discriminator="type")] = Field(default_factory=GeneratedItems)
+    train_examples: int = Field(default=451, ge=1)
+    test_examples: int = Field(default=106, ge=1)
+    similarity: Literal["bertscore", "exact"] = "bertscore"
+    encoder: Path | None = Field(default=None, strict=False)
+
+
+TaskConfig = Annotated[ClevrTaskConfig | GtaTaskConfig, Field(discriminator="type")]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-RESPONSE = re.compile(
-    r"\s*<think>(?P<reasoning>(?:(?!</?think>).)*)</think>\s*\\boxed\{(?P<answer>[^{}]*)\}\s*", re.DOTALL
-)
-BOXED = re.compile(r"\\boxed\{(?P<answer>[^{}]*)\}")
+MAX_NESTING = 64
+"""A box with braces nested deeper than this is not read as an answer."""
+
+THOUGHT = re.compile(r"\s*<think>(?P<reasoning>(?:(?!</?think>).)*)</think>\s*", re.DOTALL)
+BOX = "\\boxed{"
+BRACE = re.compile(r"\\boxed\{|[{}]")
+NO_BOX = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +30,39 @@ def write_response(reasoning: str | None, answer: str) -> str:
 
 
 def read_response(text: str) -> Response:
-    """Take a completion apart: the exact format first, else the last boxed answer."""
-    exact = RESPONSE.fullmatch(text)
-    if exact:
-        return Response(reasoning=exact["reasoning"].strip(), answer=exact["answer"].strip(), well_formed=True)
-    answers = BOXED.findall(text)
+    """Take a completion apart: the exact format first, else the last boxed answer.
+
+    An answer may hold braces as long as they are balanced, but no other box. Takes time linear in `text`.
+    """
+    box = _last_box(text)
+    answer = None if box is None else text[box.start + len(BOX) : box.stop - 1].strip()
+    thought = THOUGHT.match(text)
+    if thought and box and box.start == thought.end() and not text[box.stop :].strip():
+        return Response(reasoning=thought["reasoning"].strip(), answer=answer, well_formed=True)
     reasoning = text.split("</think>")[0].lstrip().removeprefix("<think>").strip() if "</think>" in text else None
-    return Response(reasoning=reasoning, answer=answers[-1].strip() if answers else None, well_formed=False)
+    return Response(reasoning=reasoning, answer=answer, well_formed=False)
 
 
 def format_reward(text: str) -> float:
     """1 when the completion is exactly the response format, else 0."""
     return float(read_response(text).well_formed)
+
+
+def _last_box(text: str) -> range | None:
+    """Where the box that opens last lies in `text`, of those whose braces close; from its backslash past its brace."""
+    if BOX not in text:
+        return None
+    last: range | None = None
+    opened: list[int] = []  # where each box not yet closed opens, NO_BOX for a brace alone
+    heights: list[int] = []  # beside `opened`: how deep the braces inside go
+    for brace in BRACE.finditer(text, text.index(BOX)):
+        if brace[0] != "}":
+            opened.append(brace.start() if brace[0] == BOX else NO_BOX)
+            heights.append(0)
+        elif opened:
+            start, height = opened.pop(), heights.pop()
+            if heights:
+                heights[-1] = max(heights[-1], height + 1)
+            if height <= MAX_NESTING and start > (last.start if last else NO_BOX):
+                last = range(start, brace.end())
+    return last

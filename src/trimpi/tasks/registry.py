@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from trimpi.recipe import ClevrTaskConfig, TaskConfig
+from trimpi.recipe import ClevrTaskConfig, GtaTaskConfig, TaskConfig
 from trimpi.tasks.base import Task
 
 Progress = Callable[[int, int], None]
@@ -19,3 +19,7 @@ def build_task(config: TaskConfig, *, seed: int, cache_dir: Path, progress: Prog
             from trimpi.tasks.clevr.task import ClevrTask
 
             return ClevrTask(config, seed=seed, cache_dir=cache_dir, progress=progress)
+        case GtaTaskConfig():
+            from trimpi.tasks.gta.task import GtaTask
+
+            return GtaTask(config, seed=seed, cache_dir=cache_dir, progress=progress)

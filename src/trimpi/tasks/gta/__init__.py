@@ -1,0 +1,1 @@
+"""GTAPolicy: the next tool call, with the version that the user's profile demands (paper, GTAPolicy)."""
