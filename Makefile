@@ -39,7 +39,7 @@ lint: $(INSTALLED)  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## Measure what the policy costs in the prompt
+bench: $(INSTALLED)  ## Measure what the policy costs and what the prefix engine saves
 	$(BIN)/python -m benchmarks
 
 base: $(INSTALLED)  ## Train the embedded base model from nothing (resumes where it stopped)

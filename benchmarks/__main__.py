@@ -1,63 +1,103 @@
-"""What a policy costs in the prompt: tokens and prefill time with and without it, by the policy's layers.
+"""What the policy costs, and what the prefix engine saves, measured on this machine.
 
-    python -m benchmarks [MODEL]
+    python -m benchmarks [NAME ...] [--model nano] [--quick]
+    python -m benchmarks --write-docs
 
-MODEL is "nano" (the default), a model folder, or a hub id. Writes runs/bench/ too: one efficiency.json per depth.
+Writes runs/bench/NAME.json for every benchmark that was run, and runs/bench/bench.png of all results that lie there.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
-from pathlib import Path
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+
+# The profiler's own messages; both are read when torch is imported.
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.catalogue import BENCHMARKS
+from benchmarks.documentation import write_figures
+from benchmarks.figure import draw
+from benchmarks.storage import FOLDER, Result, describe_machine, load, save
+from benchmarks.subject import Subject, clevr_tasks
+from benchmarks.terminal import table
+from trimpi.cli.progress import make_reporter
 from trimpi.cli.services import cache_dir, quiet_libraries
-from trimpi.errors import TrimpiError
-from trimpi.evaluation.efficiency import EFFICIENCY_FILE, EfficiencyResult, measure_efficiency
-from trimpi.models import load_model, load_processor
-from trimpi.recipe import ClevrTaskConfig
-from trimpi.rendering.renderer import Renderer
-from trimpi.tasks.registry import build_task
-
-LAYERS = (1, 2, 3, 4, 6)
-EXAMPLES = 8
-OUT = Path("runs/bench")
+from trimpi.errors import RunError, TrimpiError
+from trimpi.models.loading import NANO
+from trimpi.run.services import Progress
 
 
-def main(model_name: str) -> None:
-    quiet_libraries()
-    model, renderer = load_model(model_name), Renderer(load_processor(model_name))
-    table = Table("layers", "tokens with", "without", "saved", "prefill with", "without", "saved", title=model_name)
-    for layers in LAYERS:
-        config = ClevrTaskConfig(
-            layers=layers, policies=1, train_examples_per_policy=EXAMPLES, test_examples_per_policy=EXAMPLES
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmarks named, all of them without a name; or write what lies in runs/bench into the docs."""
+    wanted = parser().parse_args(arguments)
+    unknown = [name for name in wanted.names if name not in BENCHMARKS]
+    if unknown:
+        raise RunError(
+            f"there is no benchmark {', '.join(unknown)}: give any of {', '.join(BENCHMARKS)}, or none for all"
         )
-        task = build_task(config, seed=0, cache_dir=cache_dir())
-        out_dir = OUT / f"layers-{layers}"
-        (out_dir / EFFICIENCY_FILE).unlink(missing_ok=True)  # a benchmark measures anew
-        result = measure_efficiency(task, model, renderer, model_name=model_name, out_dir=out_dir, examples=EXAMPLES)
-        table.add_row(str(layers), *row(result))
-    Console().print(
-        table, f"{result.device}, {result.dtype}, {result.threads} threads, batch size 1, {EXAMPLES} requests"
+    if wanted.write_docs:
+        write_figures(_results())
+        return
+    quiet_libraries()
+    console, reporter = Console(), make_reporter()
+    subject = Subject(model=wanted.model, task_of=clevr_tasks(cache_dir()))
+    for name in wanted.names or BENCHMARKS:
+        with reporter.track(name) as progress:
+            result = measure(name, subject, quick=wanted.quick, progress=progress)
+        save(result, FOLDER)
+        console.print(table(result))
+    drawn = draw([result for result in _results() if BENCHMARKS[result.name].in_figure], FOLDER)
+    console.print(f"The ratios as a picture: {drawn}", highlight=False)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure what the policy costs and what the prefix engine saves."
+    )
+    made.add_argument("names", nargs="*", metavar="NAME", help=f"which to run, all by default: {', '.join(BENCHMARKS)}")
+    made.add_argument("--model", default=NANO, help='"nano" (the default), a model folder, or a hub id')
+    made.add_argument("--quick", action="store_true", help="small sizes, for a first look")
+    made.add_argument(
+        "--write-docs",
+        action="store_true",
+        help="run nothing; write the results in runs/bench into docs/performance.md",
+    )
+    return made
+
+
+def measure(name: str, subject: Subject, *, quick: bool, progress: Progress) -> Result:
+    """One benchmark's result."""
+    benchmark = BENCHMARKS[name]
+    sizes = benchmark.quick if quick else benchmark.full
+    start = time.perf_counter()
+    rows = benchmark.run(subject, sizes, progress)
+    return Result(
+        name=name,
+        title=benchmark.title,
+        reads=benchmark.reads,
+        model=subject.model,
+        quick=quick,
+        seconds=time.perf_counter() - start,
+        sizes=asdict(sizes),
+        machine=describe_machine(),
+        rows=rows,
     )
 
 
-def row(result: EfficiencyResult) -> list[str]:
-    aware, free = result.policy_aware, result.policy_free
-    return [
-        f"{aware.mean_tokens:.0f}",
-        f"{free.mean_tokens:.0f}",
-        f"{result.tokens_saved:.1%}",
-        f"{aware.prefill_seconds * 1000:.1f} ms",
-        f"{free.prefill_seconds * 1000:.1f} ms",
-        f"{result.prefill_saved:.1%}",
-    ]
+def _results() -> list[Result]:
+    return [result for name in BENCHMARKS if (result := load(name, FOLDER)) is not None]
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1] if len(sys.argv) > 1 else "nano")
+        main()
     except TrimpiError as error:
         sys.exit(f"error: {error}")

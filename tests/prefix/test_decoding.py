@@ -58,7 +58,8 @@ def run(
         ranks = (rows if step == 0 else torch.zeros_like(rows))[:, None]
         return ranked.indices.gather(1, ranks)[:, 0], ranked.values.gather(1, ranks)[:, 0]
 
-    prefilled = PrefixMemory(model).prefill(renderer.encode_prompts(prompts, padding_side=side))  # type: ignore[arg-type]
+    inputs = renderer.encode_prompts(prompts, padding_side=side)  # type: ignore[arg-type]
+    prefilled = PrefixMemory(model).prefill(inputs, prompt_of_row)
     return decode(model, prefilled, prompt_of_row, choose, max_new_tokens=NEW_TOKENS, end=renderer.end_of_turn_id)
 
 
@@ -116,15 +117,18 @@ def test_a_policy_is_computed_and_held_once(images: list[Path]) -> None:
     model.model.language_model.register_forward_pre_hook(  # type: ignore[union-attr,operator]
         lambda module, arguments, given: computed.append(given["inputs_embeds"][..., 0].numel()), with_kwargs=True
     )
-    prefilled = memory.prefill(renderer.encode_prompts(prompts))
+    prefilled = memory.prefill(renderer.encode_prompts(prompts), [0, 1, 2, 0])
     policy, own = prefilled.levels
     assert policy.keys[0].shape[0] == 1
     assert policy.prefix_of_row == (0, 0, 0)
     shared, length = policy.keys[0].shape[2], len(renderer.prompt_ids(prompts[0]))
     assert computed == [shared, 3 * (length - shared - 1)], "the last token is left to decoding"
     assert own.present.shape == (3, length - shared - 1)
-    memory.prefill(renderer.encode_prompts(prompts[:2]))
+    assert (memory.asked, memory.computed) == (4 * length, shared + 3 * (length - shared - 1) + 4)
+    memory.prefill(renderer.encode_prompts(prompts[:2]), [0, 1])
     assert computed[2:] == [2 * (length - shared - 1)], "remembered, not computed again"
+    memory.prefill(renderer.encode_prompts(prompts[:1]), [0])
+    assert computed[3:] == [length - shared - 1], "by a prompt on its own, too"
 
 
 def test_an_image_is_encoded_once_however_many_rows_see_it(images: list[Path]) -> None:
@@ -144,7 +148,9 @@ def test_finished_rows_are_dropped(images: list[Path]) -> None:
     model, processor = tiny_models.tiny_model("qwen2_5_vl")
     renderer = Renderer(processor)
     end = renderer.end_of_turn_id
-    prefilled = PrefixMemory(model).prefill(renderer.encode_prompts([make_prompt(renderer, images, ("a", 1, "none"))]))
+    prefilled = PrefixMemory(model).prefill(
+        renderer.encode_prompts([make_prompt(renderer, images, ("a", 1, "none"))]), [0] * 4
+    )
     seen: list[list[int]] = []
 
     def choose(logits: torch.Tensor, step: int, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

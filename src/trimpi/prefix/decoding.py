@@ -19,6 +19,8 @@ from trimpi.prefix.training import row_positions
 
 SHORTEST_LEVEL = 64
 """A shared prefix of fewer tokens costs more, as one more level in every step, than computing it again."""
+REMEMBERED_SHARE = 0.9
+"""A remembered prefix is taken instead of a new one if it covers this share of it: the rest is computed per prompt."""
 LONGEST_TO_SHORTEST = 1.5
 """Prompts whose own parts differ more in length are computed apart, so that little is padding."""
 FINISHED_SHARE = 0.25
@@ -58,24 +60,33 @@ class _Prompts:
 
 
 class PrefixMemory:
-    """Computed prefixes, kept for prompts to come; meant for one set of weights."""
+    """Computed prefixes, kept for prompts to come; meant for one set of weights.
+
+    `asked` are the prompt tokens of all rows so far, `computed` those among them that had to be computed.
+    """
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self._kept: dict[tuple[int, ...], Computed] = {}
+        self.asked = self.computed = 0
         enable_shared_attention(model)
 
     @torch.no_grad()
-    def prefill(self, inputs: Mapping[str, Tensor]) -> Prefilled:
-        """Compute the prompts of an encoded batch, padded on either side, each shared prefix once."""
+    def prefill(self, inputs: Mapping[str, Tensor], prompt_of_row: Sequence[int]) -> Prefilled:
+        """Compute the prompts of an encoded batch, padded on either side, each shared prefix once.
+
+        `prompt_of_row` says which prompts the rows to be decoded continue.
+        """
         prompts = _split(self.model, inputs)
+        self.asked += sum(len(prompts.ids[prompt]) for prompt in prompt_of_row)
+        self.computed += len(prompt_of_row)  # every row computes its prompt's last token
         keys = _content(prompts)
         clusters = share_prefixes(keys, shortest=SHORTEST_LEVEL)
         shared = [0] * len(keys)
         levels: list[Level] = []
         for cluster in clusters:
-            if cluster.shared:
-                length, level = self._prefix(prompts, keys, cluster)
+            length, level = self._prefix(prompts, keys, cluster)
+            if level is not None:
                 levels.append(level.continued_by([0 if row in cluster.members else -1 for row in range(len(keys))]))
                 for member in cluster.members:
                     shared[member] = length
@@ -86,22 +97,26 @@ class PrefixMemory:
             last_positions=torch.stack([positions[..., -1] for positions in prompts.positions], dim=-1),
         )
 
-    def _prefix(self, prompts: _Prompts, keys: Sequence[Sequence[int]], cluster: Cluster) -> tuple[int, Level]:
-        """What the cluster shares, computed or remembered, and its length; a little less if that is remembered."""
-        wanted = tuple(keys[cluster.members[0]][: cluster.shared])
-        for known, (known_keys, known_values) in self._kept.items():
-            length = next((at for at, pair in enumerate(zip(known, wanted, strict=False)) if pair[0] != pair[1]), None)
-            length = min(len(known), len(wanted)) if length is None else length
-            if length >= 0.9 * len(wanted):
-                return length, _level(known_keys, known_values, [length])
+    def _prefix(self, prompts: _Prompts, keys: Sequence[Sequence[int]], cluster: Cluster) -> tuple[int, Level | None]:
+        """What the cluster shares, computed or remembered, and its length; a little less if that is remembered.
+
+        A prompt on its own shares what is remembered of it, or nothing.
+        """
         first = cluster.members[0]
-        computed = self._compute(
+        wanted = tuple(keys[first][: cluster.shared or len(keys[first]) - 1])
+        known = max(self._kept, key=lambda kept: _common(kept, wanted), default=())
+        length = _common(known, wanted)
+        if length >= (REMEMBERED_SHARE * cluster.shared or SHORTEST_LEVEL):
+            return length, _level(*self._kept[known], [length])
+        if not cluster.shared:
+            return 0, None
+        computed = self._kept[wanted] = self._compute(
             prompts.ids[first][None, : cluster.shared],
             prompts.positions[first][..., None, : cluster.shared],
             prompts.images.take(prompts.span(first, 0, cluster.shared)),
             [],
         )
-        self._kept[wanted] = computed
+        self.computed += cluster.shared
         return cluster.shared, _level(*computed, [cluster.shared])
 
     def _own_parts(
@@ -115,6 +130,7 @@ class PrefixMemory:
         images = prompts.images.take_rows([prompts.span(row, start, end) for row, start, end in spans])
         over = [level.continued_by([level.prefix_of_row[row] for row in rows]) for level in levels]
         lengths = [end - start for _, start, end in spans]
+        self.computed += sum(lengths)
         computed: Computed = ([], [])
         if any(lengths):
             computed = self._compute(ids, positions.movedim((0, 1), (-1, -2)), images, over)
@@ -133,7 +149,8 @@ class PrefixMemory:
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
-            shared_attention=CascadeAttention(levels),
+            # The first tokens of all need no cascade, and plain attention never holds their scores.
+            shared_attention=CascadeAttention(levels) if levels else None,
             **images,
         )
         layers: Any = cache.layers
@@ -195,6 +212,12 @@ def _over_levels(levels: Sequence[Level], prompts: Tensor) -> CascadeAttention:
     return CascadeAttention(
         [level.continued_by([level.prefix_of_row[prompt] for prompt in prompts.tolist()]) for level in levels]
     )
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """The length of the common prefix."""
+    shorter = min(len(one), len(other))
+    return next((at for at in range(shorter) if one[at] != other[at]), shorter)
 
 
 def _level(keys: Sequence[Tensor], values: Sequence[Tensor], lengths: Sequence[int]) -> Level:

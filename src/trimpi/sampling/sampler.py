@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,7 +46,14 @@ class Sampler(Protocol):
 
 
 class RowSampler(Protocol):
-    """Completes one prompt per row, each row from its own seed: what rollouts need, where processes share the rows."""
+    """Completes one prompt per row, each row from its own seed: what rollouts need, where processes share the rows.
+
+    `statistics` are of the latest rows, by name. A sampler that computes shared prefixes once says how well that went:
+    `prefix_hit_rate` is the share of all rows' prompt tokens that it did not have to compute.
+    """
+
+    @property
+    def statistics(self) -> Mapping[str, float]: ...
 
     def sample_rows(
         self,
@@ -61,6 +68,11 @@ class RowSampler(Protocol):
 
 class SamplerByRows(ABC):
     """A `Sampler` out of a `RowSampler`: every completion of a prompt is a row with a seed of its own."""
+
+    @property
+    def statistics(self) -> Mapping[str, float]:
+        """See `RowSampler`; none, where a sampler has nothing to say."""
+        return {}
 
     @abstractmethod
     def sample_rows(

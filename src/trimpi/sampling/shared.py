@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -27,6 +27,12 @@ class SharedPrefixSampler(SamplerByRows):
         self._model = model
         self._renderer = renderer
         self._batch_size = batch_size
+        self._statistics: dict[str, float] = {}
+
+    @property
+    def statistics(self) -> Mapping[str, float]:
+        """See `RowSampler`."""
+        return self._statistics
 
     def sample_rows(
         self,
@@ -43,6 +49,7 @@ class SharedPrefixSampler(SamplerByRows):
                 completions.update(self._sample(memory, rows, prompts, seeds, settings))
                 if progress is not None:
                     progress(len(completions), len(prompts))
+        self._statistics = {"prefix_hit_rate": 1 - memory.computed / max(memory.asked, 1)}
         return [completions[row] for row in range(len(prompts))]
 
     def _sample(
@@ -66,10 +73,11 @@ class SharedPrefixSampler(SamplerByRows):
         def choose(logits: torch.Tensor, step: int, running: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return choice(logits, None if draws is None else draws[running, step])
 
+        prompt_of_row = [unique[prompts[row]] for row in rows]
         written = decode(
             self._model,
-            memory.prefill(inputs),
-            [unique[prompts[row]] for row in rows],
+            memory.prefill(inputs, prompt_of_row),
+            prompt_of_row,
             choose,
             max_new_tokens=settings.max_new_tokens,
             end=self._renderer.end_of_turn_id,

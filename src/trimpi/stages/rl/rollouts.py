@@ -31,7 +31,7 @@ SamplerOf = Callable[[RolloutTrainer], AbstractContextManager[RowSampler]]
 class PolicyRollouts:
     """TRL's `rollout_func`. It samples, scores, and logs; TRL gets the policy-free prompt under every completion.
 
-    `statistics` are those of the latest step, over all processes.
+    `statistics` are those of the latest step, over all processes; the sampler's are this process's.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class PolicyRollouts:
             completions = sampler.sample_rows(
                 [self._prompt(row) for row in rows], [row.seed for row in rows], self._settings
             )
+            sampling_statistics = sampler.statistics
         rollouts = [
             score_rollout(
                 self._task,
@@ -83,6 +84,7 @@ class PolicyRollouts:
         ]
         # The line's step is that of the update the rollouts lead to.
         self._log(rows, rollouts, step=trainer.state.global_step + 1, writes=trainer.is_world_process_zero())
+        self.statistics |= sampling_statistics
         return self._trl_columns(policy_free, rollouts)
 
     def _prompt(self, row: Row) -> Prompt:

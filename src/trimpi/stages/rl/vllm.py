@@ -5,7 +5,8 @@ Needs a GPU and vLLM, so unlike everything else here it is tested against a stan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from trimpi.rendering.images import open_image
@@ -25,6 +26,12 @@ class VllmRowSampler:
     def __init__(self, engine: Any, renderer: Renderer) -> None:
         self._engine = engine
         self._renderer = renderer
+        self._statistics: dict[str, float] = {}
+
+    @property
+    def statistics(self) -> Mapping[str, float]:
+        """See `RowSampler`; none where vLLM does not say what its prefix cache held."""
+        return self._statistics
 
     def sample_rows(
         self,
@@ -35,11 +42,13 @@ class VllmRowSampler:
     ) -> list[Completion]:
         """See `RowSampler.sample_rows`."""
         ids = {prompt: self._renderer.prompt_ids(prompt) for prompt in dict.fromkeys(prompts)}
-        _, token_ids, log_probs, _ = self._engine.generate(
-            prompts=[ids[prompt] for prompt in prompts],
-            images=[[open_image(path) for path in prompt.images] or None for prompt in prompts],
-            num_generations=1,
-        )
+        with _answers(self._engine) as answers:
+            _, token_ids, log_probs, _ = self._engine.generate(
+                prompts=[ids[prompt] for prompt in prompts],
+                images=[[open_image(path) for path in prompt.images] or None for prompt in prompts],
+                num_generations=1,
+            )
+        self._statistics = _hit_rate(answers)
         if progress is not None:
             progress(len(prompts), len(prompts))
         return [self._completion(tokens, steps) for tokens, steps in zip(token_ids, log_probs, strict=True)]
@@ -52,3 +61,32 @@ class VllmRowSampler:
             sampling_logprobs=tuple(float("nan") if step[0] is None else step[0] for step in steps),
             truncated=tokens[-1] != self._renderer.end_of_turn_id,
         )
+
+
+@contextmanager
+def _answers(engine: Any) -> Iterator[list[Any]]:
+    """What vLLM itself answers while TRL asks it, since TRL hands on the tokens alone."""
+    llm = getattr(engine, "llm", None)
+    if llm is None:  # a server answers for other processes, too
+        yield []
+        return
+    answers: list[Any] = []
+    ask = llm.generate
+
+    def generate(*args: Any, **kwargs: Any) -> Any:
+        given = ask(*args, **kwargs)
+        answers.extend(given)
+        return given
+
+    llm.generate = generate
+    try:
+        yield answers
+    finally:
+        llm.generate = ask
+
+
+def _hit_rate(answers: Sequence[Any]) -> dict[str, float]:
+    """Prompts of one policy begin alike, so that vLLM's prefix cache can hold the policy: the share that it did hold."""
+    told = [answer for answer in answers if getattr(answer, "num_cached_tokens", None) is not None]
+    asked = sum(len(answer.prompt_token_ids) for answer in told)
+    return {"prefix_hit_rate": sum(answer.num_cached_tokens for answer in told) / asked} if asked else {}
