@@ -27,6 +27,8 @@ def data(
         task.validate()
     folder = out or Path("data") / recipe.name
     write_data(task, folder)
+    for line in task.left_out:
+        typer.echo(f"left out: {line}")
     typer.echo(
         f"{folder}: {len(task.policies)} policies, {len(task.examples('train'))} training and "
         f"{len(task.examples('test'))} test examples"

@@ -30,7 +30,7 @@ def suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
 
 
 def check_tables(result: CheckResult) -> list[Table]:
-    """Policies, splits and stages of a checked recipe."""
+    """Policies, splits and stages of a checked recipe; rules its examples exercise, and what was left out, if any."""
     policies = _table("policies", "policy", "sections", "images", "tokens")
     for policy in result.policies:
         policies.add_row(
@@ -49,7 +49,18 @@ def check_tables(result: CheckResult) -> list[Table]:
     for stage in result.stages:
         bound = "at most " if stage.tokens_are_a_bound else ""
         stages.add_row(stage.name, f"{stage.examples:,}", f"{stage.steps:,}", f"{bound}{stage.tokens:,.0f}")
-    return [policies, splits, stages]
+    tables = [policies, splits, stages]
+    if result.coverage:
+        rules = _table("examples that each rule decides", "rule", *(split.name for split in result.splits))
+        for rule, counts in result.coverage.items():
+            rules.add_row(escape(rule), *(f"{number:,}" if number else "none" for number in counts))
+        tables.insert(2, rules)
+    if result.left_out:
+        left_out = _table("left out", "what and why")
+        for line in result.left_out:
+            left_out.add_row(escape(line))
+        tables.insert(2, left_out)
+    return tables
 
 
 def _table(title: str, *headings: str) -> Table:

@@ -58,10 +58,15 @@ class GeneratedItems(StrictModel):
 
 
 class GtaDirectory(StrictModel):
-    """A folder in GTA's layout: dataset.json with image/ beside it."""
+    """A folder in GTA's layout: dataset.json with image/ beside it.
+
+    `tools` "gta" are GTA's fourteen with their calling rules; "own" are those that the data set describes, which have
+    no versions (Agent-X, MedCTA).
+    """
 
     type: Literal["directory"] = "directory"
     path: Path = Field(strict=False)
+    tools: Literal["gta", "own"] = "gta"
 
 
 class GtaTaskConfig(StrictModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import fmean
@@ -69,9 +69,16 @@ class StageSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
+    """`coverage`: for each section or rule, how many examples of each split it decides, where the task can say.
+
+    `left_out`: what of the source is in neither split, and why.
+    """
+
     policies: Sequence[PolicySummary]
     splits: Sequence[SplitSummary]
     stages: Sequence[StageSummary]
+    coverage: Mapping[str, Sequence[int]]
+    left_out: Sequence[str]
 
 
 def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes: int = 1) -> CheckResult:
@@ -85,7 +92,14 @@ def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes:
             _summarise_stage(stage_name(number, stage.type), stage, task, tokens, splits[0], processes)
             for number, stage in enumerate(recipe.stages, start=1)
         ],
+        coverage=_coverage(task),
+        left_out=task.left_out,
     )
+
+
+def _coverage(task: Task) -> Mapping[str, Sequence[int]]:
+    counts = [task.coverage(split) for split in SPLITS]
+    return {rule: [of_split[rule] for of_split in counts] for rule in counts[0]}
 
 
 def _summarise_policy(policy: Policy, task: Task, tokens: TokenCounter) -> PolicySummary:

@@ -38,6 +38,15 @@ class Task(ABC):
     def policy_of(self, example: Example) -> Policy:
         return self.policies[example.policy_name]
 
+    @property
+    def left_out(self) -> Sequence[str]:
+        """What of the source is in neither split, a line each with the reason."""
+        return ()
+
+    def coverage(self, split: Split) -> Mapping[str, int]:
+        """How many examples of a split each section or rule of the policies decides; empty where a task cannot say."""
+        return {}
+
     def validate(self) -> None:
         """Every gold answer scores 1, a wrong one less, ids are unique, no request is in both splits.
 

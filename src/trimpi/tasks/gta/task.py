@@ -23,7 +23,6 @@ from trimpi.tasks.gta.policy_text import write_policy
 from trimpi.tasks.gta.rationale import applied_rules, write_rationale
 from trimpi.tasks.gta.request import gold_call, write_call, write_request
 from trimpi.tasks.gta.rules import GTA_RULES, RuleBook
-from trimpi.tasks.gta.tools import TOOLS
 from trimpi.types import Completion, Example, Outcome, Score, Split
 
 POLICY_NAME = "GTAPolicy"
@@ -33,7 +32,7 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 
 
 class GtaTask(Task):
-    """The task of a recipe. `skipped` says what of a data set was left out, and why.
+    """The task of a recipe.
 
     Raises DataError when a data set is malformed, and ModelError when the text similarity lacks its encoder.
     """
@@ -50,7 +49,7 @@ class GtaTask(Task):
         self._book = _book(config)
         self._updated: RuleBook | None = None
         loaded = _load(config, self._book, seed, cache_dir, progress)
-        self.skipped: Sequence[Skipped] = loaded.skipped
+        self._skipped: Sequence[Skipped] = loaded.skipped
         self._items = split_items(loaded.items, train=config.train_examples, test=config.test_examples, seed=seed)
         self._similarity: TextSimilarity = ExactText() if config.similarity == "exact" else BertScore(config.encoder)
 
@@ -86,8 +85,16 @@ class GtaTask(Task):
         other = next(tool.name for tool in self._book.tools if not call["name"].startswith(tool.name))
         return json.dumps({**call, "name": other})
 
-    def rule_coverage(self, split: Split) -> Mapping[str, int]:
-        """How many items of a split each rule shapes."""
+    @property
+    def left_out(self) -> Sequence[str]:
+        """Calls that could not be used, and whole dialogs."""
+        return [
+            f"dialog {skipped.dialog}{'' if skipped.step is None else f', call {skipped.step}'}: {skipped.reason}"
+            for skipped in self._skipped
+        ]
+
+    def coverage(self, split: Split) -> Mapping[str, int]:
+        """How many items of a split each calling rule shapes."""
         return coverage(self._items[split], self._book)
 
     @cached_property
@@ -109,14 +116,10 @@ class GtaTask(Task):
 
 
 def _book(config: GtaTaskConfig) -> RuleBook:
-    """GTA's tools and rules; for a data set with other tools its own, with the tips that hold for any."""
-    if not isinstance(config.data, GtaDirectory):
-        return GTA_RULES
-    tools = read_tools(config.data.path)
-    known = {tool.name for tool in TOOLS}
-    if {tool.name for tool in tools} <= known:
-        return GTA_RULES
-    return replace(GTA_RULES, tools=tools, version_rules=(), math_rule=None)
+    """GTA's tools and rules; or a data set's own tools, with the tips, which hold for any."""
+    if isinstance(config.data, GtaDirectory) and config.data.tools == "own":
+        return replace(GTA_RULES, tools=read_tools(config.data.path), version_rules=(), math_rule=None)
+    return GTA_RULES
 
 
 def _load(
