@@ -59,7 +59,13 @@ def test_every_shipped_recipe_loads(file: Path) -> None:
 
 
 def test_recipes_are_shipped() -> None:
-    assert [file.stem for file in RECIPES] == ["clevr-m-qwen2.5-vl-7b", "clevr-t-qwen2.5-vl-7b", "quickstart"]
+    assert [file.stem for file in RECIPES] == [
+        "clevr-m-qwen2.5-vl-7b",
+        "clevr-t-qwen2.5-vl-7b",
+        "gta-nano",
+        "gta-qwen2.5-vl-7b",
+        "quickstart",
+    ]
 
 
 @pytest.mark.parametrize("variant", ["t", "m"])
