@@ -86,7 +86,7 @@ def _answers(engine: Any) -> Iterator[list[Any]]:
 
 
 def _hit_rate(answers: Sequence[Any]) -> dict[str, float]:
-    """Prompts of one policy begin alike, so vLLM can hold the policy in its prefix cache: the share that it did hold."""
+    """Prompts of one policy begin alike, so vLLM can keep the policy in its prefix cache: the share that it did."""
     told = [answer for answer in answers if getattr(answer, "num_cached_tokens", None) is not None]
     asked = sum(len(answer.prompt_token_ids) for answer in told)
     return {"prefix_hit_rate": sum(answer.num_cached_tokens for answer in told) / asked} if asked else {}
