@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from reporting.fake_run import build_fake_run
 from trimpi.cli import app
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -22,7 +23,7 @@ def one_line_refusal(*arguments: str) -> str:
     return output
 
 
-@pytest.mark.parametrize("command", ["run", "check", "data", "eval", "report"])
+@pytest.mark.parametrize("command", ["run", "check", "data", "eval", "report", "compare"])
 def test_every_command_explains_itself(command: str) -> None:
     code, output = invoke(command, "--help")
     assert code == 0 and "Usage" in output
@@ -53,3 +54,19 @@ def test_missing_clevr_directory_is_one_line(variant: str, command: str, tmp_pat
 
 def test_report_of_no_run_is_one_line(tmp_path: Path) -> None:
     assert "is not a run directory" in one_line_refusal("report", str(tmp_path))
+
+
+def test_compare_of_no_run_is_one_line(tmp_path: Path) -> None:
+    assert "is not a run directory" in one_line_refusal("compare", str(tmp_path))
+
+
+def test_compare_of_a_run_without_evaluations_is_one_line(tmp_path: Path) -> None:
+    run = build_fake_run(tmp_path / "fresh", evaluated=())
+    assert "has no finished evaluation" in one_line_refusal("compare", str(run))
+
+
+def test_compare_prints_a_table_and_writes_it_as_markdown(tmp_path: Path) -> None:
+    run, file = build_fake_run(tmp_path / "quickstart"), tmp_path / "tables" / "runs.md"
+    code, output = invoke("compare", str(run), "--markdown", str(file))
+    assert code == 0 and "93.3%" in output
+    assert file.read_text().startswith("| run | model | stages | seed | n | base policy-free |")

@@ -137,6 +137,7 @@ def _record(request: dict[str, Any], chance: float, *, generator: random.Random)
         reason="ran out of tokens before an answer" if outcome == "truncated" else "no \\boxed{} answer",
         gold=request["answer"],
         images=tuple(request["images"]),
+        sections=("1", "1.1" if request["answer"] in ("Case 1", "Case 2") else "1.2"),
     )
 
 

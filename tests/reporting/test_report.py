@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reporting.fake_calls import build_fake_calls_run
 from reporting.fake_run import build_fake_run
 from trimpi.errors import RunError
 from trimpi.reporting import write_report
@@ -43,7 +44,13 @@ def make_hostile(run: Path) -> None:
                 completion=f"<think>{HOSTILE}</think>", extracted=HOSTILE, gold=HOSTILE, policy=HOSTILE, reason=HOSTILE
             )
             row["images"] = [f"{HOSTILE}.png"]
+            row["sections"] = [HOSTILE]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for path in (run / "eval").glob("*/accuracy.json"):
+        result = json.loads(path.read_text())
+        result["errors"] = {HOSTILE: 3}
+        result["parts"] = {HOSTILE: result["score"]}
+        path.write_text(json.dumps(result))
     requests = run / "data" / "test.jsonl"
     rows = [{**json.loads(line), "prompt": HOSTILE} for line in requests.read_text().splitlines()]
     requests.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -73,6 +80,24 @@ def test_hostile_text_is_shown_and_never_becomes_markup(tmp_path: Path) -> None:
     assert [tag for tag, _ in page.tags if tag in ("style", "script")] == expected == ["style"]
     assert not any(key.startswith("on") for _, attributes in page.tags for key in attributes)
     assert page.text.count(HOSTILE) > 60
+
+
+def test_parts_sections_and_errors_of_tool_calls_are_on_the_page(tmp_path: Path) -> None:
+    page = report(build_fake_calls_run(tmp_path))
+    for expected in ("Tool Acc", "Arg Score", "half Tool Acc and half Arg Score", "regionattributedescription.2"):
+        assert expected in page.text
+    for expected in ("Accuracy by section", "Tool right", "Errors by kind", "wrong argument: image"):
+        assert expected in page.text
+    links = {attributes.get("href") for tag, attributes in page.tags if tag == "a"}
+    ids = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
+    assert {"#sections", "#errors"} <= links <= ids
+
+
+def test_a_page_about_answers_that_are_right_or_wrong_has_sections_only(tmp_path: Path) -> None:
+    text = report(build_fake_run(tmp_path)).text
+    assert "Accuracy by section" in text
+    for unexpected in ("Tool Acc", "Tool right", "Errors by kind", "scores are made of"):
+        assert unexpected not in text
 
 
 def test_the_headline_compares_before_and_after_with_their_intervals(tmp_path: Path) -> None:

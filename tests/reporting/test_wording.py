@@ -31,6 +31,20 @@ def test_changes_carry_their_sign() -> None:
     assert (wording.points(0.317), wording.points(-0.05)) == ("+31.7", "−5.0")
 
 
+def test_kinds_of_errors_keep_the_argument_as_it_was_written() -> None:
+    assert wording.error_label("wrong_argument:top_k") == "wrong argument: top_k"
+    assert wording.error_label("no_answer") == "no answer"
+
+
+def test_a_kind_with_a_very_long_name_is_cut() -> None:
+    label = wording.error_label("wrong_argument:" + "x" * 10_000)
+    assert len(label) == 60 and label.endswith("x…")
+
+
+def test_a_part_that_nobody_described_is_explained_by_its_name() -> None:
+    assert wording.parts_legend(["speed"]) == "speed: mean of this part of the score; means with 95% intervals"
+
+
 def test_nested_values_become_dotted_rows() -> None:
     nested = {
         "seed": 0,

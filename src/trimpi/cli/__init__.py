@@ -7,6 +7,7 @@ import os
 import typer
 
 from trimpi.cli.check import check
+from trimpi.cli.compare import compare
 from trimpi.cli.data import data
 from trimpi.cli.evaluate import evaluate
 from trimpi.cli.failures import reported
@@ -25,6 +26,7 @@ app.command("check")(reported(check))
 app.command("data")(reported(data))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
+app.command("compare")(reported(compare))
 
 
 def main() -> None:

@@ -15,12 +15,15 @@ from trimpi.evaluation.results import OUTCOMES, SuiteResult
 from trimpi.evaluation.storage import write_atomically
 from trimpi.policies import Policy
 from trimpi.reporting import wording
+from trimpi.reporting.error_kinds import error_table
 from trimpi.reporting.figures import page_figures
 from trimpi.reporting.headline import headline
 from trimpi.reporting.images import image_data_uri
+from trimpi.reporting.measures import accuracy_measure, part_measure
 from trimpi.reporting.run_directory import RunRecord, Stage, read_run
+from trimpi.reporting.sections import section_tables
 from trimpi.reporting.showcase import shown_requests
-from trimpi.reporting.tables import majority
+from trimpi.reporting.tables import all_parts, majority
 
 REPORT_FILE = "report.html"
 TEMPLATE = "report.html.j2"
@@ -75,17 +78,30 @@ def _environment() -> Environment:
         "count": wording.count,
         "tally": wording.tally,
         "share": _share,
+        "part_label": wording.part_label,
     }
     environment.filters.update(filters)
-    environment.globals.update(outcome_labels=wording.OUTCOME_LABELS, outcomes=OUTCOMES, missing=wording.MISSING)
+    environment.globals.update(
+        outcome_labels=wording.OUTCOME_LABELS,
+        outcomes=OUTCOMES,
+        missing=wording.MISSING,
+        accuracy_measure=accuracy_measure,
+        part_measure=part_measure,
+    )
     return environment
 
 
 def _content(run: RunRecord) -> Mapping[str, Any]:
+    parts = all_parts(run)
     return {
         "run": run,
         "headline": headline(run),
         "majority": majority(run.evaluations),
+        "parts": parts,
+        "parts_legend": wording.parts_legend(parts),
+        "section_tables": section_tables(run),
+        "sections_of": run.latest or run.base,
+        "errors": error_table(run),
         "figures": [(figure, Markup(figure.svg)) for figure in page_figures(run)],
         "policies": [_policy_page(policy) for policy in run.policies],
         "requests": shown_requests(run),

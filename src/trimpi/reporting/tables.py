@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from trimpi.evaluation.results import OUTCOMES, SuiteResult
+from trimpi.reporting.measures import accuracy_measure, on_one_line, on_two_lines, part_measure, part_names
 from trimpi.reporting.run_directory import Evaluation, RunRecord, read_run
-from trimpi.reporting.wording import MISSING, count, interval, percent
+from trimpi.reporting.wording import MISSING, count, part_label, parts_legend, percent
 
 HEADINGS = ("after", "policy-free", "in context", "n", "seed", "prompt tokens", "outcomes")
 LEGEND = (
@@ -32,28 +33,46 @@ def results_table(run_dir: Path) -> Table:
         pair = (evaluation.accuracy, evaluation.in_context)
         table.add_row(
             escape(evaluation.label),
-            *("\n".join(_accuracy(result)) for result in pair),
+            *(on_two_lines(accuracy_measure(result)) for result in pair),
             *(_shared(pair)),
             *("\n".join(cells) for cells in (_tokens(pair), _outcomes(pair))),
         )
+        for part in part_names(pair):
+            table.add_row(
+                f"  {escape(part_label(part))}", *(on_two_lines(part_measure(result, part)) for result in pair)
+            )
     return table
 
 
 def results_markdown(run_dir: Path) -> str:
     """The same table as Markdown, with a line that says how to read it."""
     run = read_run(run_dir)
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|---" + "|---:" * (len(HEADINGS) - 1) + "|"]
+    lines = [markdown_row(HEADINGS), "|---" + "|---:" * (len(HEADINGS) - 1) + "|"]
     for evaluation in run.evaluations:
         pair = (evaluation.accuracy, evaluation.in_context)
         cells = [
-            evaluation.label.replace("|", "\\|"),
-            *(_accuracy_on_one_line(result) for result in pair),
+            evaluation.label,
+            *(on_one_line(accuracy_measure(result)) for result in pair),
             *_shared(pair),
             ", ".join(_tokens(pair)),
             ", ".join(_outcomes(pair)),
         ]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(markdown_row(cells))
+        for part in part_names(pair):
+            measures = (on_one_line(part_measure(result, part)) for result in pair)
+            label = f"{evaluation.label}: {part_label(part)}"
+            lines.append(markdown_row([label, *measures, *[""] * (len(HEADINGS) - 3)]))
     return "\n".join(lines) + f"\n\n{_caption(run)}\n"
+
+
+def markdown_row(cells: Sequence[str]) -> str:
+    """Cells as a row of a Markdown table; a bar or a line end in one stays inside its cell."""
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+
+
+def all_parts(run: RunRecord) -> list[str]:
+    """The parts that any suite of a run has; empty for tasks that have no more to say than right or wrong."""
+    return part_names(result for found in run.evaluations for result in (found.accuracy, found.in_context))
 
 
 def majority(evaluations: Sequence[Evaluation]) -> float | None:
@@ -66,15 +85,9 @@ def _caption(run: RunRecord) -> str:
     baseline = majority(run.evaluations)
     if baseline is None:
         return "nothing evaluated yet"
-    return f"{LEGEND}; always giving a policy's commonest answer: {percent(baseline)}"
-
-
-def _accuracy(result: SuiteResult | None) -> tuple[str, str]:
-    return (MISSING, "") if result is None else (percent(result.accuracy), interval(result.interval))
-
-
-def _accuracy_on_one_line(result: SuiteResult | None) -> str:
-    return MISSING if result is None else f"{percent(result.accuracy)} ({interval(result.interval)})"
+    parts = all_parts(run)
+    legend = f"{LEGEND}; {parts_legend(parts)}" if parts else LEGEND
+    return f"{legend}; always giving a policy's commonest answer: {percent(baseline)}"
 
 
 def _shared(pair: Sequence[SuiteResult | None]) -> tuple[str, str]:

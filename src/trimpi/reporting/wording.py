@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MISSING = "–"
@@ -19,11 +19,35 @@ OUTCOME_LABELS: Mapping[str, str] = {
     "no_answer": "no answer",
     "truncated": "truncated",
 }
+PART_LABELS: Mapping[str, str] = {"tool": "Tool Acc", "argument": "Arg Score", "overall": "Overall"}
+PART_MEANINGS: Mapping[str, str] = {
+    "tool": "share of calls that name the right tool and version",
+    "argument": "mean score of a call's arguments",
+    "overall": "half Tool Acc and half Arg Score",
+}
+LONGEST_KIND = 60
 BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def stage_label(name: str) -> str:
     return STAGE_LABELS.get(name, name)
+
+
+def part_label(name: str) -> str:
+    return PART_LABELS.get(name, name)
+
+
+def parts_legend(names: Iterable[str]) -> str:
+    """What each part is, and what the intervals beside them are."""
+    meanings = [f"{part_label(name)}: {PART_MEANINGS.get(name, 'mean of this part of the score')}" for name in names]
+    return "; ".join([*meanings, "means with 95% intervals"])
+
+
+def error_label(kind: str) -> str:
+    """ "wrong_argument:image" as "wrong argument: image", in at most 60 characters: a model may have named it."""
+    head, colon, name = kind.partition(":")
+    label = head.replace("_", " ") + (f": {name}" if colon else "")
+    return label if len(label) <= LONGEST_KIND else f"{label[: LONGEST_KIND - 1]}…"
 
 
 def percent(share: float) -> str:
