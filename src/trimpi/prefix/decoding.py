@@ -13,9 +13,8 @@ from transformers import DynamicCache, PreTrainedModel
 
 from trimpi.prefix.attention import enable_shared_attention
 from trimpi.prefix.cascade import CascadeAttention, Level, RowCache
-from trimpi.prefix.images import BatchImages, image_places
-from trimpi.prefix.sharing import Cluster, share_prefixes
-from trimpi.prefix.training import row_positions
+from trimpi.prefix.rows import BatchRows, read_rows, row_positions
+from trimpi.prefix.sharing import Cluster, common_length, share_prefixes
 
 SHORTEST_LEVEL = 64
 """A shared prefix of fewer tokens costs more, as one more level in every step, than computing it again."""
@@ -46,17 +45,10 @@ class Prefilled:
 
 @dataclass(frozen=True, kw_only=True)
 class _Prompts:
-    """Encoded prompts, unpadded."""
+    """Encoded prompts, unpadded, with the position ids of each."""
 
-    ids: Sequence[Tensor]
+    rows: BatchRows
     positions: Sequence[Tensor]
-    places: Sequence[Sequence[int]]
-    images: BatchImages
-
-    def span(self, prompt: int, start: int, end: int) -> list[tuple[int, int]]:
-        """The images whose tokens lie in [start, end)."""
-        within = sorted({place for place in self.places[prompt][start:end] if place >= 0})
-        return [(prompt, place) for place in within]
 
 
 class PrefixMemory:
@@ -78,9 +70,9 @@ class PrefixMemory:
         `prompt_of_row` says which prompts the rows to be decoded continue.
         """
         prompts = _split(self.model, inputs)
-        self.asked += sum(len(prompts.ids[prompt]) for prompt in prompt_of_row)
+        self.asked += sum(len(prompts.rows.ids[prompt]) for prompt in prompt_of_row)
         self.computed += len(prompt_of_row)  # every row computes its prompt's last token
-        keys = _content(prompts)
+        keys = prompts.rows.keys
         clusters = share_prefixes(keys, shortest=SHORTEST_LEVEL)
         shared = [0] * len(keys)
         levels: list[Level] = []
@@ -93,7 +85,7 @@ class PrefixMemory:
         levels += [self._own_parts(prompts, shared, rows, levels) for rows in _similar(prompts, shared)]
         return Prefilled(
             levels=levels,
-            last_tokens=torch.stack([ids[-1] for ids in prompts.ids]),
+            last_tokens=torch.stack([ids[-1] for ids in prompts.rows.ids]),
             last_positions=torch.stack([positions[..., -1] for positions in prompts.positions], dim=-1),
         )
 
@@ -104,16 +96,16 @@ class PrefixMemory:
         """
         first = cluster.members[0]
         wanted = tuple(keys[first][: cluster.shared or len(keys[first]) - 1])
-        known = max(self._kept, key=lambda kept: _common(kept, wanted), default=())
-        length = _common(known, wanted)
+        known = max(self._kept, key=lambda kept: common_length(kept, wanted), default=())
+        length = common_length(known, wanted)
         if length >= (REMEMBERED_SHARE * cluster.shared or SHORTEST_LEVEL):
             return length, _level(*self._kept[known], [length])
         if not cluster.shared:
             return 0, None
         computed = self._kept[wanted] = self._compute(
-            prompts.ids[first][None, : cluster.shared],
+            prompts.rows.ids[first][None, : cluster.shared],
             prompts.positions[first][..., None, : cluster.shared],
-            prompts.images.take(prompts.span(first, 0, cluster.shared)),
+            prompts.rows.images.take(prompts.rows.images_within(first, 0, cluster.shared)),
             [],
         )
         self.computed += cluster.shared
@@ -123,11 +115,11 @@ class PrefixMemory:
         self, prompts: _Prompts, shared: Sequence[int], rows: Sequence[int], levels: Sequence[Level]
     ) -> Level:
         """What prompts have of their own, but the last token, over the levels they continue."""
-        spans = [(row, shared[row], len(prompts.ids[row]) - 1) for row in rows]
-        ids = pad_sequence([prompts.ids[row][start:end] for row, start, end in spans], batch_first=True)
+        spans = [(row, shared[row], len(prompts.rows.ids[row]) - 1) for row in rows]
+        ids = pad_sequence([prompts.rows.ids[row][start:end] for row, start, end in spans], batch_first=True)
         # Padded along the tokens, which are the last dimension, with M-RoPE's axes before them or without.
         positions = pad_sequence([prompts.positions[row][..., start:end].movedim(-1, 0) for row, start, end in spans])
-        images = prompts.images.take_rows([prompts.span(row, start, end) for row, start, end in spans])
+        images = prompts.rows.images.take_rows([prompts.rows.images_within(*span) for span in spans])
         over = [level.continued_by([level.prefix_of_row[row] for row in rows]) for level in levels]
         lengths = [end - start for _, start, end in spans]
         self.computed += sum(lengths)
@@ -136,7 +128,7 @@ class PrefixMemory:
             computed = self._compute(ids, positions.movedim((0, 1), (-1, -2)), images, over)
         level = _level(*computed, lengths)
         number = {row: place for place, row in enumerate(rows)}
-        return level.continued_by([number.get(row, -1) for row in range(len(prompts.ids))])
+        return level.continued_by([number.get(row, -1) for row in range(len(prompts.rows.ids))])
 
     def _compute(
         self, ids: Tensor, positions: Tensor, images: Mapping[str, Tensor], levels: Sequence[Level]
@@ -214,12 +206,6 @@ def _over_levels(levels: Sequence[Level], prompts: Tensor) -> CascadeAttention:
     )
 
 
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """The length of the common prefix."""
-    shorter = min(len(one), len(other))
-    return next((at for at in range(shorter) if one[at] != other[at]), shorter)
-
-
 def _level(keys: Sequence[Tensor], values: Sequence[Tensor], lengths: Sequence[int]) -> Level:
     longest = max(lengths)
     device = keys[0].device if keys else None
@@ -232,29 +218,13 @@ def _level(keys: Sequence[Tensor], values: Sequence[Tensor], lengths: Sequence[i
 
 
 def _split(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> _Prompts:
-    kept = inputs["attention_mask"].bool()
-    ids = [row[own] for row, own in zip(inputs["input_ids"], kept, strict=True)]
-    whole = row_positions(model, dict(inputs))
-    places = [image_places(row, int(getattr(model.config, "image_token_id", -1))) for row in ids]
-    return _Prompts(
-        ids=ids,
-        positions=[whole[..., row, own] for row, own in enumerate(kept)],
-        places=places,
-        images=BatchImages(inputs, [max(of_row, default=-1) + 1 for of_row in places]),
-    )
-
-
-def _content(prompts: _Prompts) -> list[list[int]]:
-    """Prompts as numbers that are equal where tokens, or the images they belong to, are."""
-    return [
-        [token if place < 0 else -1 - digests[place] for token, place in zip(ids.tolist(), places, strict=True)]
-        for ids, places, digests in zip(prompts.ids, prompts.places, prompts.images.digests(), strict=True)
-    ]
+    whole, kept = row_positions(model, inputs), inputs["attention_mask"].bool()
+    return _Prompts(rows=read_rows(model, inputs), positions=[whole[..., row, own] for row, own in enumerate(kept)])
 
 
 def _similar(prompts: _Prompts, shared: Sequence[int]) -> list[list[int]]:
     """Prompts in groups whose own parts are of similar length."""
-    own = {row: len(ids) - shared[row] for row, ids in enumerate(prompts.ids)}
+    own = {row: len(ids) - shared[row] for row, ids in enumerate(prompts.rows.ids)}
     groups: list[list[int]] = []
     for row in sorted(own, key=lambda row: (own[row], row)):
         if groups and own[row] <= LONGEST_TO_SHORTEST * own[groups[-1][0]]:

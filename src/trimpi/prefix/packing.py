@@ -33,11 +33,6 @@ class PackedCluster:
     branches: tuple[tuple[int, int], ...]
 
     @cached_property
-    def end(self) -> int:
-        """One past the cluster's last token."""
-        return max([self.start + self.length, *(start + length for start, length in self.branches)])
-
-    @cached_property
     def index(self) -> Tensor:
         """Packed positions of the branches' tokens, (branches, longest); those of padding repeat the first."""
         rows = [torch.arange(start, start + length) for start, length in self.branches]

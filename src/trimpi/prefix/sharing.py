@@ -25,7 +25,10 @@ def share_prefixes(sequences: Sequence[Sequence[int]], *, shortest: int = SHORTE
     cut then is a dynamic programme. `shared` leaves every sequence at least one token of its own.
     """
     order = sorted(range(len(sequences)), key=lambda number: list(sequences[number]))
-    common = [_common(sequences[one], sequences[other]) for one, other in pairwise(order)]
+    common = [
+        min(common_length(sequences[one], sequences[other]), len(sequences[one]) - 1, len(sequences[other]) - 1)
+        for one, other in pairwise(order)
+    ]
     saved, start_of = [0], [0]
     for end in range(1, len(order) + 1):
         best, best_start, shared = saved[end - 1], end - 1, 0
@@ -48,7 +51,7 @@ def share_prefixes(sequences: Sequence[Sequence[int]], *, shortest: int = SHORTE
     return sorted(clusters, key=lambda cluster: cluster.members)
 
 
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """The length of the common prefix, less what would leave either without a token."""
-    limit = min(len(one), len(other)) - 1
-    return next((at for at in range(limit) if one[at] != other[at]), limit)
+def common_length(one: Sequence[int], other: Sequence[int]) -> int:
+    """The length of the common prefix."""
+    shorter = min(len(one), len(other))
+    return next((at for at in range(shorter) if one[at] != other[at]), shorter)

@@ -18,8 +18,8 @@ from transformers.integrations import is_deepspeed_zero3_enabled
 
 from trimpi.prefix.attention import NAME, enable_shared_attention
 from trimpi.prefix.packing import pack
+from trimpi.prefix.rows import row_positions
 from trimpi.prefix.sharing import Cluster
-from trimpi.prefix.training import row_positions
 
 TRIAL_TOKENS = 8
 TRIAL_SHARED = 5
