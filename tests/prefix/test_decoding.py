@@ -131,17 +131,19 @@ def test_a_policy_is_computed_and_held_once(images: list[Path]) -> None:
     assert computed[3:] == [length - shared - 1], "by a prompt on its own, too"
 
 
-def test_an_image_is_encoded_once_however_many_rows_see_it(images: list[Path]) -> None:
+def test_an_image_is_encoded_once_however_many_rows_and_prompts_see_it(images: list[Path]) -> None:
+    """The first image is the policy's and every request's, without the policy too; the second is in one request."""
     model, processor = tiny_models.tiny_model("qwen2_5_vl")
     renderer = Renderer(processor)
-    prompts = [make_prompt(renderer, images, (words, 1, "image")) for words in WORDS[:2]]
+    requests = [(WORDS[0], 1, "image"), (WORDS[1], 1, "image"), (WORDS[0], 1, "none"), (WORDS[1], 2, "none")]
+    prompts = [make_prompt(renderer, images, request) for request in requests]
     patches: list[int] = []
     model.model.visual.register_forward_pre_hook(  # type: ignore[union-attr,operator]
         lambda module, arguments: patches.append(len(arguments[0]))
     )
-    run(model, renderer, prompts, [0, 1] * 4, "left")
-    one_image = 16  # 32x32 pixels in patches of 8x8
-    assert sum(patches) == 2 * one_image, "the policy's and the request's, which both prompts begin with"
+    run(model, renderer, prompts, [0, 1, 2, 3] * 2, "left")
+    first, second = 16, 24  # their sizes in patches of 8x8
+    assert sum(patches) == first + second
 
 
 def test_finished_rows_are_dropped(images: list[Path]) -> None:

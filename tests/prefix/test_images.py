@@ -32,7 +32,7 @@ def batch(family: str, folder: Path, rows: list[list[str]]) -> dict[str, torch.T
 def test_the_same_image_is_known_again_wherever_it_stands(family: str, tmp_path: Path) -> None:
     images = BatchImages(batch(family, tmp_path, [["red", "blue"], ["blue"], []]), [2, 1, 0])
     assert images.is_understood
-    (red, blue), (again,), nothing = images.digests()
+    (red, blue), (again,), nothing = images.digests
     assert red != blue == again and nothing == []
 
 

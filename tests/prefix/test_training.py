@@ -216,6 +216,12 @@ def test_every_image_is_encoded_once(family: str, red: int, blue: int, green: in
     assert images_encoded(pair, completions) == blue + green
     requests = [Group(responses=("a",), images=(image,), policy=True) for image in (1, 2)]
     assert images_encoded(pair, requests) == red + blue + green
+    same = [
+        *requests,
+        Group(responses=("a", "b"), images=(1,), text="Without."),
+        Group(responses=("c",), images=(0, 2)),
+    ]
+    assert images_encoded(pair, same) == red + blue + green, "in clusters of their own, but known"
 
 
 @pytest.mark.parametrize("change", [{"token_type_ids": True}, {"attention_mask": None}])

@@ -53,6 +53,11 @@ class Level:
         padded = [[*rows, *[len(self.prefix_of_row)] * (most - len(rows))] for rows in of_prefix]
         return torch.tensor(padded, dtype=torch.long, device=self.present.device)
 
+    @cached_property
+    def is_regular(self) -> bool:
+        """Whether every prefix is continued by as many rows, one after the other: no row then has to be moved."""
+        return self.rows.flatten().tolist() == list(range(len(self.prefix_of_row)))
+
 
 class CascadeAttention:
     """`SharedAttention` for rows over levels; what the forward pass itself wrote comes last, causally."""
@@ -75,6 +80,10 @@ class CascadeAttention:
     def _over(self, level: Level, layer: int, query: Tensor, *, scaling: float) -> tuple[Tensor, Tensor]:
         """Every row's attention over one level; nothing, with a normaliser of -inf, for rows that lack it."""
         keys, values = level.keys[layer], level.values[layer]
+        if level.is_regular:
+            grouped = _by_key_head(query.unflatten(0, level.rows.shape), keys.shape[1])
+            output, normaliser = _by_row(_attention(grouped, keys, values, level.mask, scaling=scaling), query)
+            return output.flatten(0, 1), normaliser.flatten(0, 1)
         # A row after the last one stands in for padding.
         padded = torch.cat([query, query.new_zeros(1, *query.shape[1:])])[level.rows]
         grouped = _by_key_head(padded, keys.shape[1])
@@ -142,9 +151,22 @@ def _attention(
 ) -> tuple[Tensor, Tensor]:
     """query (n, key heads, queries, d); key, value (n, key heads, keys, d); mask broadcast to the scores.
 
-    Returns the output (n, key heads, queries, d) and the logarithm of the softmax's denominator, float32; both in
-    turns of at most SCORES_AT_ONCE scores.
+    Returns the output (n, key heads, queries, d) and the logarithm of the softmax's denominator, float32.
     """
+    # One query per key head gains nothing from it, and a row of the mask without any key would be no number.
+    if mask is None and query.shape[2] > 1 and query.device.type == "cpu":
+        return fused_attention(query, key, value, 0.0, False, scale=scaling)
+    return written_out_attention(query, key, value, mask, scaling=scaling)
+
+
+fused_attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+"""What torch's own attention runs on the CPU. The public function keeps the normalisers to itself."""
+
+
+def written_out_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, scaling: float
+) -> tuple[Tensor, Tensor]:
+    """The same for any mask and device, in turns of at most SCORES_AT_ONCE scores."""
     turn = max(1, SCORES_AT_ONCE // (query.shape[0] * query.shape[1] * key.shape[2]))
     outputs, normalisers = [], []
     for start in range(0, query.shape[2], turn):
@@ -157,6 +179,8 @@ def _attention(
         total = shares.sum(dim=-1, keepdim=True)
         outputs.append((shares.to(value.dtype) @ value) / total.clamp(min=torch.finfo(scores.dtype).tiny))
         normalisers.append((highest + total.log()).squeeze(-1))
+    if len(outputs) == 1:
+        return outputs[0], normalisers[0]
     return torch.cat(outputs, dim=2), torch.cat(normalisers, dim=2)
 
 

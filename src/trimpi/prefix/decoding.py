@@ -13,6 +13,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from trimpi.prefix.attention import enable_shared_attention
 from trimpi.prefix.cascade import CascadeAttention, Level, RowCache
+from trimpi.prefix.encoded_images import EncodedImages
 from trimpi.prefix.rows import BatchRows, read_rows, row_positions
 from trimpi.prefix.sharing import Cluster, common_length, share_prefixes
 
@@ -52,7 +53,7 @@ class _Prompts:
 
 
 class PrefixMemory:
-    """Computed prefixes, kept for prompts to come; meant for one set of weights.
+    """Computed prefixes and encoded images, kept for prompts to come; meant for one set of weights.
 
     `asked` are the prompt tokens of all rows so far, `computed` those among them that had to be computed.
     """
@@ -60,6 +61,7 @@ class PrefixMemory:
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self._kept: dict[tuple[int, ...], Computed] = {}
+        self._images = EncodedImages(model)
         self.asked = self.computed = 0
         enable_shared_attention(model)
 
@@ -105,7 +107,7 @@ class PrefixMemory:
         computed = self._kept[wanted] = self._compute(
             prompts.rows.ids[first][None, : cluster.shared],
             prompts.positions[first][..., None, : cluster.shared],
-            prompts.rows.images.take(prompts.rows.images_within(first, 0, cluster.shared)),
+            self._images.inputs(prompts.rows.images, [prompts.rows.images_within(first, 0, cluster.shared)]),
             [],
         )
         self.computed += cluster.shared
@@ -119,7 +121,7 @@ class PrefixMemory:
         ids = pad_sequence([prompts.rows.ids[row][start:end] for row, start, end in spans], batch_first=True)
         # Padded along the tokens, which are the last dimension, with M-RoPE's axes before them or without.
         positions = pad_sequence([prompts.positions[row][..., start:end].movedim(-1, 0) for row, start, end in spans])
-        images = prompts.rows.images.take_rows([prompts.rows.images_within(*span) for span in spans])
+        images = self._images.inputs(prompts.rows.images, [prompts.rows.images_within(*span) for span in spans])
         over = [level.continued_by([level.prefix_of_row[row] for row in rows]) for level in levels]
         lengths = [end - start for _, start, end in spans]
         self.computed += sum(lengths)
@@ -130,9 +132,7 @@ class PrefixMemory:
         number = {row: place for place, row in enumerate(rows)}
         return level.continued_by([number.get(row, -1) for row in range(len(prompts.rows.ids))])
 
-    def _compute(
-        self, ids: Tensor, positions: Tensor, images: Mapping[str, Tensor], levels: Sequence[Level]
-    ) -> Computed:
+    def _compute(self, ids: Tensor, positions: Tensor, images: Mapping[str, Any], levels: Sequence[Level]) -> Computed:
         """Keys and values of these tokens, per layer."""
         cache = DynamicCache()
         self.model(

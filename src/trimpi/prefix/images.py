@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 
 import torch
@@ -36,6 +37,7 @@ class BatchImages:
             return pixels.ndim == 2 and len(grid) == self._first[-1]
         return pixels.ndim == 5 and pixels.shape[1] == max(self._counts)
 
+    @cached_property
     def digests(self) -> list[list[int]]:
         """Per row, a number for every image: the same for images of the same content, here and in other batches."""
         return [[self._digest(row, place) for place in range(count)] for row, count in enumerate(self._counts)]

@@ -29,7 +29,7 @@ class BatchRows:
         """
         return [
             [token if place < 0 else -1 - of_row[place] for token, place in zip(ids.tolist(), in_row, strict=True)]
-            for ids, in_row, of_row in zip(self.ids, self.places, self.images.digests(), strict=True)
+            for ids, in_row, of_row in zip(self.ids, self.places, self.images.digests, strict=True)
         ]
 
     def images_within(self, row: int, start: int, end: int | None = None) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from trimpi.prefix.attention import enable_shared_attention
+from trimpi.prefix.encoded_images import EncodedImages
 from trimpi.prefix.images import IMAGE_INPUTS
 from trimpi.prefix.packing import IGNORED, PackedBatch, pack
 from trimpi.prefix.rows import BatchRows, read_rows, row_positions
@@ -48,7 +49,7 @@ def share_in_training(model: PreTrainedModel) -> None:
             shift_labels=packed.shift_labels,
             shared_attention=packed.attention,
             fused_lm_head=True,
-            **rows.images.take([pick for cluster in clusters for pick in _cluster_images(cluster, rows)]),
+            **EncodedImages(model).inputs(rows.images, [_packed_images(clusters, rows)]),
         )
         return _unpack(output, packed, labels)
 
@@ -74,13 +75,14 @@ def _text_end(places: Sequence[int], end: int) -> int:
     return next((before for before in range(end, 0, -1) if places[before - 1] < 0), 0)
 
 
-def _cluster_images(cluster: Cluster, rows: BatchRows) -> list[tuple[int, int]]:
-    """(row, place) of the images of the prefix, then of each branch: the order in which `pack` puts their tokens."""
-    first = cluster.members[0]
-    if not cluster.shared:
-        return rows.images_within(first, 0)
-    own = [pick for member in cluster.members for pick in rows.images_within(member, cluster.shared)]
-    return [*rows.images_within(first, 0, cluster.shared), *own]
+def _packed_images(clusters: Sequence[Cluster], rows: BatchRows) -> list[tuple[int, int]]:
+    """(row, place) of all images in the order in which `pack` puts their tokens: a prefix's, then each branch's."""
+    picks = []
+    for cluster in clusters:
+        picks += rows.images_within(cluster.members[0], 0, cluster.shared or None)
+        for member in cluster.members if cluster.shared else ():
+            picks += rows.images_within(member, cluster.shared)
+    return picks
 
 
 def _unpack(output: Any, packed: PackedBatch, labels: Tensor) -> Any:
