@@ -67,7 +67,7 @@ class TextPrompt:
 class WordRenderer:
     """Every word a token, every image three."""
 
-    def prompt(self, example: Example, policy: Policy | None = None) -> TextPrompt:
+    def prompt(self, example: Example, policy: Policy | None = None, **others: Any) -> TextPrompt:
         text = f"{policy.text}\n{example.prompt}" if policy else example.prompt
         return TextPrompt(text=text, images=example.images, policy_aware=policy is not None)
 
@@ -79,13 +79,16 @@ class WordRenderer:
 
 
 class RecordingSampler:
-    """Gives the completions it was made with, in order, and keeps what it was asked."""
+    """Gives the completions it was made with, in order, and keeps what it was asked; a call may be interrupted."""
 
-    def __init__(self, completions: Sequence[Completion]) -> None:
+    def __init__(self, completions: Sequence[Completion], *, interrupted_at: int | None = None) -> None:
         self.completions = completions
+        self.interrupted_at = interrupted_at
         self.calls: list[dict[str, Any]] = []
 
     def sample(self, prompts: Sequence[TextPrompt], **settings: Any) -> list[list[Completion]]:
+        if len(self.calls) == self.interrupted_at:
+            raise KeyboardInterrupt
         self.calls.append({"prompts": list(prompts), **settings})
         return [[completion] for completion in self.completions[: len(prompts)]]
 

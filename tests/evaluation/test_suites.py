@@ -8,13 +8,14 @@ from PIL import Image
 
 from evaluation.fake_evaluation import NO_ANSWER, RIGHT, TRUNCATED, WRONG, RecordingSampler, SquareTask, WordRenderer
 from trimpi.errors import DataError, RecipeError, RunError
-from trimpi.evaluation import SuiteResult, evaluate_suite
+from trimpi.evaluation import SuiteResult, asking, evaluate_suite
 from trimpi.evaluation.results import load_result
 
 REPLIES = [RIGHT, WRONG, NO_ANSWER, TRUNCATED]
 
 
 def evaluate(folder: Path, sampler: RecordingSampler, **changes: Any) -> SuiteResult:
+    folder.mkdir(exist_ok=True)
     settings = {
         "suite": "accuracy",
         "model": "nano",
@@ -83,6 +84,8 @@ def test_a_record_says_what_was_asked_answered_and_why_it_scored_so(tmp_path: Pa
     assert row == {
         "id": "test-1",
         "policy": "B",
+        "prompt_tokens": 8,
+        "request": "What does the policy say?",
         "completion": WRONG.text,
         "extracted": "Case 9",
         "value": 0.0,
@@ -93,6 +96,8 @@ def test_a_record_says_what_was_asked_answered_and_why_it_scored_so(tmp_path: Pa
         "parts": {},
         "error": None,
         "sections": [],
+        "tags": {},
+        "steps": [],
     }
 
 
@@ -145,6 +150,26 @@ def test_records_without_a_result_are_an_unfinished_suite(tmp_path: Path) -> Non
     sampler = RecordingSampler(REPLIES)
     evaluate(tmp_path, sampler)
     assert len(sampler.calls) == 1
+
+
+def test_an_interrupted_suite_asks_only_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "CHUNK", 2)
+    whole = evaluate(tmp_path / "whole", RecordingSampler([RIGHT, WRONG]))
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(tmp_path, RecordingSampler([RIGHT, WRONG], interrupted_at=1))
+    unfinished = tmp_path / "eval" / "accuracy.unfinished.jsonl"
+    with unfinished.open("a") as file:
+        file.write('{"seconds": 1, "rec')  # cut off by a kill
+    sampler = RecordingSampler([RIGHT, WRONG])
+    result = evaluate(tmp_path, sampler)
+    assert [len(call["prompts"]) for call in sampler.calls] == [2]
+    assert replace(result, seconds=0.0) == replace(whole, seconds=0.0)
+    assert not unfinished.exists()
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(tmp_path, RecordingSampler([RIGHT, WRONG], interrupted_at=1), seed=4)
+    sampler = RecordingSampler([RIGHT, WRONG])
+    evaluate(tmp_path, sampler, seed=5)
+    assert [len(call["prompts"]) for call in sampler.calls] == [2, 2], "answers of another seed are not taken over"
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones(tmp_path: Path) -> None:

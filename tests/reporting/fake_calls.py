@@ -50,7 +50,6 @@ def rewrite_suite(path: Path, records: Sequence[ExampleRecord]) -> None:
         model=old.model,
         seed=old.seed,
         max_new_tokens=old.max_new_tokens,
-        prompt_lengths=[round(old.prompt_tokens["mean"])] * len(records),
         seconds=old.seconds,
     )
     path.write_text("".join(json.dumps(asdict(record)) + "\n" for record in records))

@@ -93,7 +93,13 @@ def write_evaluation(run: Path, number: int, name: str, requests: Sequence[dict[
     folder.mkdir(parents=True)
     for suite, chance, tokens in (("accuracy", ACCURACY[name][0], 66), ("in_context", ACCURACY[name][1], 214)):
         records = [
-            _record(request, chance, generator=random.Random(f"{name}{suite}{request['id']}")) for request in requests
+            _record(
+                request,
+                chance,
+                generator=random.Random(f"{name}{suite}{request['id']}"),
+                prompt_tokens=tokens + position % 3,
+            )
+            for position, request in enumerate(requests)
         ]
         result = summarise(
             records,
@@ -101,7 +107,6 @@ def write_evaluation(run: Path, number: int, name: str, requests: Sequence[dict[
             model=str(folder),
             seed=0,
             max_new_tokens=128,
-            prompt_lengths=[tokens + position % 3 for position in range(len(records))],
             seconds=7.25,
         )
         _write_jsonl(folder / f"{suite}.jsonl", [asdict(record) for record in records])
@@ -110,7 +115,7 @@ def write_evaluation(run: Path, number: int, name: str, requests: Sequence[dict[
     return folder
 
 
-def _record(request: dict[str, Any], chance: float, *, generator: random.Random) -> ExampleRecord:
+def _record(request: dict[str, Any], chance: float, *, generator: random.Random, prompt_tokens: int) -> ExampleRecord:
     outcome: Outcome = (
         "correct"
         if generator.random() < chance
@@ -130,6 +135,8 @@ def _record(request: dict[str, Any], chance: float, *, generator: random.Random)
         id=request["id"],
         policy=request["policy"],
         prompt_id=request["id"][-4:] * 4,
+        prompt_tokens=prompt_tokens,
+        request=str(request["prompt"]),
         completion=text,
         extracted=answer if outcome in ("correct", "wrong") else None,
         value=float(outcome == "correct"),

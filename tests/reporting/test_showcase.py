@@ -13,6 +13,8 @@ def record(number: int, outcome: Outcome) -> ExampleRecord:
         id=f"e{number}",
         policy="A",
         prompt_id="p",
+        prompt_tokens=1,
+        request="",
         completion="",
         extracted=None,
         value=0.0,

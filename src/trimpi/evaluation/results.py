@@ -29,14 +29,18 @@ class Mean:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleRecord:
-    """How one example went. `prompt_id` identifies the prompt exactly: its text and its images' bytes.
+    """How one question of a suite went. `prompt_id` identifies the prompt exactly: its text and its images' bytes.
 
-    `parts` and `error` are the score's; `sections` are those of the policy that decide the answer.
+    `request` is the text of the request alone. `parts` and `error` are the score's; `sections` are those of the policy
+    that decide the answer; `tags` are the question's. `steps` are the judged steps of the reasoning, in suites that
+    judge it: objects with text, verdict, error and why.
     """
 
     id: str
     policy: str
     prompt_id: str
+    prompt_tokens: int
+    request: str
     completion: str
     extracted: str | None
     value: float
@@ -47,6 +51,8 @@ class ExampleRecord:
     parts: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     sections: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    steps: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,8 @@ class SuiteResult:
     `interval` is the Wilson 95 % interval of `accuracy`. `majority` is what one fixed answer per policy would score at
     best: the rate of each policy's commonest gold answer. `prompt_tokens` counts image tokens too. `score` is the mean
     of the examples' values, `parts` those of what they are made of; `errors` counts kinds of errors. `per_section`
-    counts the examples that each section of the policy decides.
+    counts the examples that each section of the policy decides, `per_tag` those with each value of each tag. `details`
+    are what a suite has to say beyond that.
     """
 
     suite: str
@@ -76,6 +83,8 @@ class SuiteResult:
     parts: Mapping[str, Mean]
     errors: Mapping[str, int]
     per_section: Mapping[str, Mapping[str, int]]
+    per_tag: Mapping[str, Mapping[str, Mapping[str, int]]]
+    details: Mapping[str, Any]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -88,12 +97,13 @@ def summarise(
     model: str,
     seed: int,
     max_new_tokens: int,
-    prompt_lengths: Sequence[int],
     seconds: float,
+    details: Mapping[str, Any] | None = None,
 ) -> SuiteResult:
     """Count the records of a suite. Every outcome is a count of its own: no answer and truncated are not "wrong"."""
     outcomes = Counter(record.outcome for record in records)
     n, correct = len(records), outcomes["correct"]
+    lengths = [record.prompt_tokens for record in records]
     return SuiteResult(
         suite=suite,
         model=model,
@@ -106,12 +116,14 @@ def summarise(
         outcomes={outcome: outcomes[outcome] for outcome in OUTCOMES},
         seed=seed,
         max_new_tokens=max_new_tokens,
-        prompt_tokens={"mean": sum(prompt_lengths) / n, "max": max(prompt_lengths)},
+        prompt_tokens={"mean": sum(lengths) / n, "max": max(lengths)},
         seconds=round(seconds, 3),
         score=_mean([record.value for record in records]),
         parts=_parts(records),
         errors=dict(sorted(Counter(record.error for record in records if record.error is not None).items())),
         per_section=_per_section(records),
+        per_tag=_per_tag(records),
+        details=details or {},
     )
 
 
@@ -146,6 +158,17 @@ def _per_section(records: Sequence[ExampleRecord]) -> dict[str, dict[str, int]]:
     return {section: dict(counts[section]) for section in sorted(counts)}
 
 
+def _per_tag(records: Sequence[ExampleRecord]) -> dict[str, dict[str, dict[str, int]]]:
+    """For every value of every tag: how many questions have it and how many of them are right."""
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for record in records:
+        for tag, value in record.tags.items():
+            count = counts.setdefault(tag, {}).setdefault(value, {"n": 0, "correct": 0})
+            count["n"] += 1
+            count["correct"] += record.outcome == "correct"
+    return counts
+
+
 def _per_policy(records: Sequence[ExampleRecord]) -> dict[str, dict[str, int]]:
     counts = {policy: {"n": 0, "correct": 0} for policy in sorted({record.policy for record in records})}
     for record in records:
@@ -173,13 +196,15 @@ def _read_mean(data: Mapping[str, Any]) -> Mean:
 
 def load_records(path: Path) -> list[ExampleRecord]:
     """Read a suite's JSONL. Raises RunError naming the file and what is wrong with it."""
+    return [read_record(path, row) for row in read_jsonl(path)]
+
+
+def read_record(path: Path, row: Mapping[str, Any]) -> ExampleRecord:
+    """A record from a line of `path`. Raises RunError naming the file and the missing keys."""
     names = [known.name for known in fields(ExampleRecord)]
-    records = []
-    for row in read_jsonl(path):
-        _require(path, row, set(names))
-        lists = {name: tuple(row[name]) for name in ("images", "sections")}
-        records.append(ExampleRecord(**{**{name: row[name] for name in names}, **lists}))
-    return records
+    _require(path, row, set(names))
+    lists = {name: tuple(row[name]) for name in ("images", "sections", "steps")}
+    return ExampleRecord(**{**{name: row[name] for name in names}, **lists})
 
 
 def _require(path: Path, data: Mapping[str, Any], keys: set[str]) -> None:

@@ -19,6 +19,16 @@ def write_atomically(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def append_line(path: Path, row: Mapping[str, Any]) -> None:
+    """Add one JSON object to a file of them, behind the last whole line; a line cut off by a kill is dropped first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
+        file.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+
+
 def to_jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 

@@ -1,29 +1,50 @@
-"""The accuracy suites: every test request once, greedily, with or without the policy in the prompt. Torch-free."""
+"""The suites by name, and how one is carried out: its questions asked, scored, written down. Torch-free."""
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trimpi.errors import DataError, RecipeError
-from trimpi.evaluation.results import ExampleRecord, SuiteResult, load_records, load_result, summarise
+from trimpi.evaluation.asking import ask, prompt_id
+from trimpi.evaluation.question import Question, SuiteSource, as_scored_by
+from trimpi.evaluation.results import SuiteResult, load_records, load_result, summarise
 from trimpi.evaluation.storage import to_jsonl, write_atomically
 from trimpi.tasks.base import Task
-from trimpi.types import Completion, Example
 
 if TYPE_CHECKING:
-    from trimpi.rendering.prompts import Prompt
     from trimpi.rendering.renderer import Renderer
     from trimpi.sampling.sampler import Progress, Sampler
 
-POLICY_AWARE: Mapping[str, bool] = {"accuracy": False, "in_context": True}
-SUITES = tuple(POLICY_AWARE)
-"""`accuracy` asks without the policy (end task accuracy); `in_context` puts it in the prompt (paper, Evaluations)."""
+
+def accuracy_questions(source: SuiteSource) -> list[Question]:
+    """Every test request without the policy (paper, end task accuracy)."""
+    return [
+        Question(id=request.id, example=request, score=as_scored_by(source.task, request))
+        for request in source.requests
+    ]
+
+
+def in_context_questions(source: SuiteSource) -> list[Question]:
+    """Every test request with the policy back in the prompt (paper, Policy In-Context)."""
+    return [
+        Question(
+            id=request.id,
+            example=request,
+            score=as_scored_by(source.task, request),
+            policy=source.task.policy_of(request),
+        )
+        for request in source.requests
+    ]
+
+
+QUESTIONS: Mapping[str, Callable[[SuiteSource], Sequence[Question]]] = {
+    "accuracy": accuracy_questions,
+    "in_context": in_context_questions,
+}
+SUITES = tuple(QUESTIONS)
 
 
 def evaluate_suite(
@@ -39,65 +60,37 @@ def evaluate_suite(
     examples: int | None = None,
     progress: Progress | None = None,
 ) -> SuiteResult:
-    """Sample one greedy completion per test example (the first `examples`), score it, write `out_dir/SUITE.json`.
+    """Ask a suite's questions greedily, score the completions, write `out_dir/SUITE.json`.
 
-    `out_dir/SUITE.jsonl` gets one line per example. `model` names the model in the result. `progress` is handed to
-    the sampler. A finished suite of the same model, settings and prompts is read back instead of being run again.
-    Raises RecipeError for an unknown suite, DataError when there is nothing to evaluate on.
+    `out_dir/SUITE.jsonl` gets one line per question. `model` names the model in the result. `progress` is handed to
+    the sampler. A finished suite of the same model, settings and prompts is read back instead of being run again, an
+    interrupted one goes on where it stopped. Raises RecipeError for an unknown suite, DataError when there is nothing
+    to ask.
     """
-    if suite not in POLICY_AWARE:
+    if suite not in QUESTIONS:
         raise RecipeError(f"there is no suite {suite!r}: choose from {', '.join(SUITES)}")
-    chosen = list(islice(task.examples("test"), examples))
-    if not chosen:
+    questions = QUESTIONS[suite](SuiteSource(task=task, seed=seed, examples=examples))
+    if not questions:
         raise DataError(f"the suite {suite!r} has no examples: the test split is empty, or evaluation.examples is 0")
-    prompts = [renderer.prompt(example, task.policy_of(example) if POLICY_AWARE[suite] else None) for example in chosen]
+    prompts = [
+        renderer.prompt(question.example, question.policy, shots=question.shots, instruction=question.instruction)
+        for question in questions
+    ]
     prompt_ids = [prompt_id(renderer, prompt) for prompt in prompts]
     settings: dict[str, Any] = {"suite": suite, "model": model, "seed": seed, "max_new_tokens": max_new_tokens}
-    finished = _finished(out_dir / f"{suite}.json", settings, [example.id for example in chosen], prompt_ids)
+    finished = _finished(out_dir / f"{suite}.json", settings, [question.id for question in questions], prompt_ids)
     if finished is not None:
         return finished
-    start = time.perf_counter()
-    sampled = sampler.sample(
-        prompts, samples=1, temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=seed, progress=progress
+    unfinished = out_dir / f"{suite}.unfinished.jsonl"
+    records, seconds = ask(
+        questions, prompts, prompt_ids, sampler, renderer, path=unfinished, settings=settings, progress=progress
     )
-    seconds = time.perf_counter() - start
-    records = [
-        _record(task, example, completion=completions[0], prompt_id=identity)
-        for example, completions, identity in zip(chosen, sampled, prompt_ids, strict=True)
-    ]
-    lengths = [len(renderer.prompt_ids(prompt)) for prompt in prompts]
-    result = summarise(records, **settings, prompt_lengths=lengths, seconds=seconds)
+    result = summarise(records, **settings, seconds=seconds)
     write_atomically(out_dir / f"{suite}.jsonl", to_jsonl(asdict(record) for record in records))
     # The result comes last: its presence says that the suite is finished.
     write_atomically(out_dir / f"{suite}.json", result.to_json())
+    unfinished.unlink()
     return result
-
-
-def prompt_id(renderer: Renderer, prompt: Prompt) -> str:
-    """A short hash of everything the model is shown: the chat text, and the bytes of its images in reading order."""
-    digest = hashlib.sha256(renderer.text(prompt).encode())
-    for image in prompt.images:
-        digest.update(hashlib.sha256(image.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def _record(task: Task, example: Example, *, completion: Completion, prompt_id: str) -> ExampleRecord:
-    score = task.score(example, completion)
-    return ExampleRecord(
-        id=example.id,
-        policy=example.policy_name,
-        prompt_id=prompt_id,
-        completion=completion.text,
-        extracted=score.extracted,
-        value=score.value,
-        outcome=score.outcome,
-        reason=score.reason,
-        gold=example.answer,
-        images=tuple(str(image) for image in example.images),
-        parts=score.parts,
-        error=score.error,
-        sections=tuple(example.meta.get("sections", ())),
-    )
 
 
 def _finished(

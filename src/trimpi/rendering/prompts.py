@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trimpi.policies import Policy, join_texts
-from trimpi.types import Example, ImagePart, Message, Part
+from trimpi.types import Example, ImagePart, Message, Part, Role
 
 DEFAULT_INSTRUCTION = "Think inside <think></think>, then answer inside \\boxed{}."
 POLICY_SEPARATOR = "\n\n"
@@ -35,22 +35,31 @@ def make_prompt(
     *,
     instruction: str = DEFAULT_INSTRUCTION,
     policy_turn: PolicyTurn = "system",
+    shots: Sequence[tuple[Example, str]] = (),
 ) -> Prompt:
     """The prompt of a request, policy-aware when a policy is given.
 
     Two turns: system (the instruction) and user (the request's images, directly followed by its text). The policy
     stands between the instruction and the request, at the end of the system turn, so prompts of one policy share the
     longest prefix and the two prompts of a request differ in the policy only. `policy_turn="user"` puts it at the start
-    of the user turn instead, for model families whose system turn cannot hold images.
+    of the first user turn instead, for model families whose system turn cannot hold images. `shots` are solved
+    requests, a turn each for request and response, in front of the request.
     """
     system: list[Part] = [instruction]
-    user: list[Part] = [*(ImagePart(path=path) for path in example.images), example.prompt]
+    turns: list[tuple[Role, list[Part]]] = []
+    for solved, response in shots:
+        turns += [("user", _asked(solved)), ("assistant", [response])]
+    turns.append(("user", _asked(example)))
     if policy is not None and policy_turn == "system":
         system += [POLICY_SEPARATOR, *policy.sections]
     elif policy is not None:
-        user = [*policy.sections, POLICY_SEPARATOR, *user]
-    messages = (Message(role="system", parts=join_texts(system)), Message(role="user", parts=join_texts(user)))
-    return Prompt(messages=messages, policy_aware=policy is not None)
+        turns[0][1][:0] = [*policy.sections, POLICY_SEPARATOR]
+    messages = (Message(role=role, parts=join_texts(parts)) for role, parts in [("system", system), *turns])
+    return Prompt(messages=tuple(messages), policy_aware=policy is not None)
+
+
+def _asked(example: Example) -> list[Part]:
+    return [*(ImagePart(path=path) for path in example.images), example.prompt]
 
 
 def to_chat(messages: Sequence[Message]) -> list[dict[str, Any]]:

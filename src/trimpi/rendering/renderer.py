@@ -53,17 +53,25 @@ class Renderer:
         self._reserved = control_tokens(self.tokenizer, self.format, self.visual_token_ids)
         self._modalities = bool(getattr(processor, "return_mm_token_type_ids", False))
 
-    def prompt(self, example: Example, policy: Policy | None = None) -> Prompt:
-        """The request's prompt, policy-aware when a policy is given.
+    def prompt(
+        self,
+        example: Example,
+        policy: Policy | None = None,
+        *,
+        shots: Sequence[tuple[Example, str]] = (),
+        instruction: str | None = None,
+    ) -> Prompt:
+        """The request's prompt, policy-aware when a policy is given, behind solved requests if there are `shots`.
 
-        The policy ends the system turn, or begins the user turn in families whose system turn cannot hold images
+        The policy ends the system turn, or begins the first user turn in families whose system turn cannot hold images
         (Qwen3-VL), there for every policy alike.
         """
         return make_prompt(
             example,
             policy,
-            instruction=self.instruction,
+            instruction=instruction or self.instruction,
             policy_turn="system" if self.format.system_images else "user",
+            shots=shots,
         )
 
     def text(self, prompt: Prompt, response: str | None = None) -> str:
