@@ -10,7 +10,7 @@ from trimpi.types import JudgedStep, Judgement, ReasoningError
 TOP_SCORE = 10.0
 QUOTE_LIMIT = 80
 """Characters of the reasoning that a reason quotes."""
-MARKUP = str.maketrans("", "", "*_`#>")
+MARKUP = str.maketrans("", "", "*`#>")
 THINK = "<think>"
 
 Fault = tuple[ReasoningError, str]
