@@ -40,6 +40,8 @@ TORCH_FREE = (
     "rewards",
     "tasks",
     "rendering.prompts",
+    "evaluation.branching",
+    "evaluation.referral_judge",
     "reporting",
     "cli",
 )

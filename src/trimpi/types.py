@@ -10,6 +10,9 @@ from typing import Any, Literal
 Role = Literal["system", "user", "assistant"]
 Split = Literal["train", "test"]
 Outcome = Literal["correct", "wrong", "no_answer", "truncated"]
+Verdict = Literal["right", "wrong", "unread"]
+ReasoningError = Literal["perception", "recall", "branching", "format"]
+"""What can be wrong with a step of reasoning: what it sees, what it quotes, where it goes, how it is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,43 @@ class Score:
     reason: str
     parts: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedStep:
+    """One step of reasoning, as it was written. One that cites no section and states no answer is "unread": no error.
+
+    `error` is the kind of a wrong step and `why` says what would be right; `section` is the id of the section it cites.
+    """
+
+    text: str
+    verdict: Verdict
+    error: ReasoningError | None = None
+    why: str = ""
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Reasoning held against the policy and the image. `score` in [0, 10]; 10 means that no step is wrong."""
+
+    score: float
+    steps: tuple[JudgedStep, ...]
+
+    @property
+    def first_wrong(self) -> int | None:
+        """Where in `steps` the first wrong one is."""
+        return next((number for number, step in enumerate(self.steps) if step.verdict == "wrong"), None)
+
+    @property
+    def error(self) -> ReasoningError | None:
+        """The kind of the first wrong step."""
+        return None if self.first_wrong is None else self.steps[self.first_wrong].error
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The ids of the sections cited, in order, also of those that the policy does not have."""
+        return tuple(step.section for step in self.steps if step.section is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

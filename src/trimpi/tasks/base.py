@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from trimpi.errors import DataError
 from trimpi.policies import Policy
+from trimpi.rewards.exact_match import score_exact_match
 from trimpi.rewards.response import write_response
-from trimpi.types import Completion, Example, Score, Split
+from trimpi.types import Completion, Example, Judgement, Score, Split
 
 
 class Task(ABC):
@@ -47,8 +48,26 @@ class Task(ABC):
         """How many examples of a split each section or rule of the policies decides; empty where a task cannot say."""
         return {}
 
+    def judge(self, example: Example, completion: Completion) -> Judgement | None:
+        """The reasoning of a completion held against the policy and the image; None where a task cannot judge."""
+        return None
+
+    def section_ids(self, policy_name: str) -> Sequence[str]:
+        """The ids of a policy's sections that reasoning may cite, in its order; empty where a task has none."""
+        return ()
+
+    def recitations(self) -> Sequence[Example]:
+        """Requests that ask what a section of a policy says, with the gold answer; they have no image."""
+        return ()
+
+    def score_recitation(self, example: Example, completion: Completion) -> Score:
+        """How well a completion answers one of `recitations`: value in [0, 1]."""
+        return score_exact_match(completion, example.answer)
+
     def validate(self) -> None:
         """Every gold answer scores 1, a wrong one less, ids are unique, no request is in both splits.
+
+        Where the task can judge reasoning, every gold chain of thought is without a wrong step.
 
         Raises DataError naming the first offending example.
         """
@@ -68,11 +87,16 @@ class Task(ABC):
         if example.policy_name not in self.policies:
             known = ", ".join(sorted(self.policies))
             raise DataError(f"example {example.id!r} names the policy {example.policy_name!r}; there are {known}")
-        gold = self.score(example, _completion(write_response(example.cot or "", example.answer)))
+        completion = _completion(write_response(example.cot or "", example.answer))
+        gold = self.score(example, completion)
         if gold.value != 1.0:
             raise DataError(
                 f"example {example.id!r}: its gold answer {example.answer!r} scores {gold.value}, not 1: {gold.reason}"
             )
+        judgement = None if example.cot is None else self.judge(example, completion)
+        if judgement is not None and judgement.first_wrong is not None:
+            step = judgement.steps[judgement.first_wrong]
+            raise DataError(f"example {example.id!r}: its gold chain of thought says {step.text!r}, but {step.why}")
         wrong = self.wrong_answer(example)
         if self.score(example, _completion(write_response("", wrong))).value >= 1.0:
             raise DataError(

@@ -11,6 +11,7 @@ import pytest
 from trimpi.errors import DataError
 from trimpi.policies import load_policy, save_policy
 from trimpi.recipe import ClevrTaskConfig
+from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr import rendered
 from trimpi.tasks.clevr.task import ClevrTask
 from trimpi.tasks.clevr.tree import walk
@@ -115,4 +116,58 @@ def test_a_gold_answer_that_does_not_score_is_named(cache_dir: Path) -> None:
         patch.setattr(rendered, "SHARD", 14)
         broken = _WrongGold(ClevrTaskConfig.model_validate(config), seed=3, cache_dir=cache_dir)
     with pytest.raises(DataError, match="gold answer"):
+        broken.validate()
+
+
+@pytest.mark.parametrize("variant", ["T", "M"])
+def test_gold_reasoning_is_judged_flawless_and_cites_the_gold_sections(cache_dir: Path, variant: str) -> None:
+    task = make_task(cache_dir, variant=variant)
+    for tried in (task, task.override()):
+        for example in (*tried.examples("train"), *tried.examples("test")):
+            judgement = tried.judge(example, Completion(text=write_response(example.cot, example.answer), token_ids=()))
+            assert judgement.score == 10
+            assert list(judgement.cited) == example.meta["sections"]
+            assert set(judgement.cited) <= set(tried.section_ids(example.policy_name))
+
+
+def test_a_thought_that_was_cut_off_is_judged_as_far_as_it_goes(cache_dir: Path) -> None:
+    task = make_task(cache_dir)
+    example = task.examples("test")[0]
+    first = (example.cot or "").splitlines()[0]
+    judgement = task.judge(example, Completion(text=f"<think>{first}", token_ids=(), truncated=True))
+    assert [step.verdict for step in judgement.steps] == ["right", "wrong"]
+    assert judgement.error == "format"
+
+
+def test_an_answer_without_reasoning_scores_nothing(cache_dir: Path) -> None:
+    task = make_task(cache_dir)
+    example = task.examples("test")[0]
+    judgement = task.judge(example, Completion(text=write_response(None, example.answer), token_ids=()))
+    assert (judgement.score, judgement.error) == (0, "format")
+
+
+def test_every_section_can_be_asked_for(cache_dir: Path) -> None:
+    task = make_task(cache_dir, variant="M")
+    recitations = task.recitations()
+    assert len(recitations) == 6
+    assert len({example.id for example in recitations}) == 6
+    for example in recitations:
+        assert (
+            task.score_recitation(example, Completion(text=write_response("", example.answer), token_ids=())).value == 1
+        )
+    other = Completion(text=write_response("", recitations[1].answer), token_ids=())
+    assert task.score_recitation(recitations[0], other).value < 1
+
+
+class _WrongReasoning(ClevrTask):
+    def examples(self, split: str) -> tuple[Example, ...]:  # type: ignore[override]
+        return tuple(replace(example, cot="Condition 9: Is there a cube? No.") for example in super().examples(split))
+
+
+def test_a_gold_chain_with_an_error_is_named(cache_dir: Path) -> None:
+    config = ClevrTaskConfig(layers=2, policies=2, train_examples_per_policy=5, test_examples_per_policy=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendered, "SHARD", 14)
+        broken = _WrongReasoning(config, seed=3, cache_dir=cache_dir)
+    with pytest.raises(DataError, match=r"Condition 9.*the policy has no Condition"):
         broken.validate()

@@ -136,3 +136,31 @@ def test_generated_items_fill_both_splits(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_folder_that_is_no_data_set_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"dataset\.json"):
         task_of(tmp_path)
+
+
+def test_gold_rationales_are_judged_flawless_under_the_rules_that_hold(task: GtaTask) -> None:
+    for tried in (task, task.override()):
+        for example in tried.examples("train"):
+            gold = Completion(text=write_response(example.cot, example.answer), token_ids=())
+            judgement = tried.judge(example, gold)
+            assert judgement.score == 10
+            assert set(judgement.cited) <= set(tried.section_ids("GTAPolicy"))
+
+
+def test_an_old_version_is_a_wrong_step_under_an_update(task: GtaTask) -> None:
+    updated = task.override()
+    pairs = zip(task.examples("train"), updated.examples("train"), strict=True)
+    old, new = next(pair for pair in pairs if pair[0].answer != pair[1].answer)
+    judgement = updated.judge(new, Completion(text=write_response(old.cot, old.answer), token_ids=()))
+    assert judgement.error == "branching"
+
+
+def test_the_rules_of_every_versioned_tool_can_be_asked_for(task: GtaTask) -> None:
+    recitations = task.recitations()
+    assert [example.prompt.split()[-1] for example in recitations[:2]] == ["OCR?", "CountGivenObject?"]
+    for example in recitations:
+        assert example.answer in task.policies["GTAPolicy"].text.replace("\n- ", " ")
+        assert (
+            task.score_recitation(example, Completion(text=write_response("", example.answer), token_ids=())).value == 1
+        )
+        assert task.score_recitation(example, Completion(text=write_response("", "OCR_v1"), token_ids=())).value == 0

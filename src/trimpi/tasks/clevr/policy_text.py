@@ -55,7 +55,13 @@ def write_request(name: str) -> str:
     return f"Policy {name}: what is the response to this image?"
 
 
-def _question(decision: Decision, crops: Mapping[str, Path]) -> str:
+def write_section(decision: Decision, shown: Container[str] = ()) -> tuple[str, str, str]:
+    """A section in words alone: its question, where Yes leads, where No leads. A value that a crop shows is named."""
+    question = _question(decision, shown).replace("{crop}", decision.value)
+    return question, _direction(decision.yes), _direction(decision.no)
+
+
+def _question(decision: Decision, crops: Container[str]) -> str:
     """The condition in words, with "{crop}" where an image shows the value; no word may give away a shown value."""
     if decision.id in crops:
         if decision.within:

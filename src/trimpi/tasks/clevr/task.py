@@ -13,12 +13,16 @@ from trimpi.policies import Policy
 from trimpi.recipe import ClevrTaskConfig
 from trimpi.recipe.task import RenderedScenes
 from trimpi.rewards.exact_match import score_exact_match
+from trimpi.rewards.response import read_response
 from trimpi.tasks.base import Task
 from trimpi.tasks.clevr.crops import SHOWN_ATTRIBUTES, SHOWN_SHARE, save_crop
+from trimpi.tasks.clevr.judge import judge_reasoning
 from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
+from trimpi.tasks.clevr.recitation import make_recitation, score_recitation
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.clevr.tree import Decision, decisions, leaves, sample_tree, walk
-from trimpi.types import Completion, Example, Score, Split
+from trimpi.tasks.judging import reasoning_of
+from trimpi.types import Completion, Example, Judgement, Score, Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class ClevrTask(Task):
         self._config, self._seed, self._cache_dir, self._update = config, seed, cache_dir, update
         self._scenes = _scenes(config, cache_dir, progress)
         self._policies = self._sample_policies()
+        self._scene_of: dict[str, Scene] = {}  # by example id
         splits: tuple[Split, ...] = ("train", "test")
         self._examples: Mapping[Split, Sequence[Example]] = {split: self._make_examples(split) for split in splits}
 
@@ -65,6 +70,32 @@ class ClevrTask(Task):
 
     def score(self, example: Example, completion: Completion) -> Score:
         return score_exact_match(completion, example.answer)
+
+    def judge(self, example: Example, completion: Completion) -> Judgement:
+        policy = self._policies[example.policy_name]
+        return judge_reasoning(
+            reasoning_of(completion.text),
+            policy.tree,
+            policy.shown,
+            self._scene_of[example.id],
+            read_response(completion.text).answer or None,
+        )
+
+    def section_ids(self, policy_name: str) -> Sequence[str]:
+        return [decision.id for decision in decisions(self.trees[policy_name])]
+
+    def recitations(self) -> Sequence[Example]:
+        """One request for every section of every policy; the policies one after the other."""
+        return [
+            make_recitation(name, decision, policy.shown)
+            for name, policy in self._policies.items()
+            for decision in decisions(policy.tree)
+        ]
+
+    def score_recitation(self, example: Example, completion: Completion) -> Score:
+        policy = self._policies[example.policy_name]
+        asked = next(decision for decision in decisions(policy.tree) if decision.id == example.meta["section"])
+        return score_recitation(completion, asked, policy.shown)
 
     def override(self) -> ClevrTask:
         """The same names, scenes and requests under newly sampled trees."""
@@ -117,8 +148,10 @@ class ClevrTask(Task):
     def _make_example(self, name: str, split: Split, number: int, scene: Scene) -> Example:
         policy = self._policies[name]
         steps, response = walk(policy.tree, scene)
+        id = f"{name}-{split}-{number:05d}"
+        self._scene_of[id] = scene
         return Example(
-            id=f"{name}-{split}-{number:05d}",
+            id=id,
             policy_name=name,
             prompt=write_request(name),
             images=(scene.image,),

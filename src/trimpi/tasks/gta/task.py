@@ -18,12 +18,14 @@ from trimpi.tasks.base import Task
 from trimpi.tasks.gta.directory import LoadReport, Skipped, load_gta_directory, read_tools, split_items
 from trimpi.tasks.gta.generator import coverage, generate_items
 from trimpi.tasks.gta.items import Item
+from trimpi.tasks.gta.judge import judge_rationale
 from trimpi.tasks.gta.override import override_rules, write_update
-from trimpi.tasks.gta.policy_text import write_policy
+from trimpi.tasks.gta.policy_text import write_policy, write_rule
 from trimpi.tasks.gta.rationale import applied_rules, write_rationale
 from trimpi.tasks.gta.request import gold_call, write_call, write_request
 from trimpi.tasks.gta.rules import GTA_RULES, RuleBook
-from trimpi.types import Completion, Example, Outcome, Score, Split
+from trimpi.tasks.judging import reasoning_of
+from trimpi.types import Completion, Example, Judgement, Outcome, Score, Split
 
 POLICY_NAME = "GTAPolicy"
 ITEMS_PER_DIALOG = 2
@@ -73,6 +75,31 @@ class GtaTask(Task):
             error=_error(score, completion),
         )
 
+    def judge(self, example: Example, completion: Completion) -> Judgement:
+        """Against the rules that hold: the update's, where there is one."""
+        answer = read_response(completion.text).answer or None
+        book = self._updated or self._book
+        return judge_rationale(reasoning_of(completion.text), self._item_of[example.id], book, answer)
+
+    def section_ids(self, policy_name: str) -> Sequence[str]:
+        """The ids of the calling rules."""
+        return self._book.rule_ids
+
+    def recitations(self) -> Sequence[Example]:
+        """One request for every tool with versions: the policy's rules on it, in order."""
+        return [
+            Example(
+                id=f"{POLICY_NAME}-rules-{tool.name}",
+                policy_name=POLICY_NAME,
+                prompt=f"Policy {POLICY_NAME}: which rules decide the version of {tool.name}?",
+                images=(),
+                answer=" ".join(map(write_rule, self._book.rules_of(tool.name))),
+                meta={"sections": tuple(rule.id for rule in self._book.rules_of(tool.name))},
+            )
+            for tool in self._book.tools
+            if tool.versions
+        ]
+
     def override(self) -> GtaTask:
         """The same requests with an update of some rules in them: the policy stays, gold calls follow the update."""
         updated = object.__new__(GtaTask)
@@ -96,6 +123,10 @@ class GtaTask(Task):
     def coverage(self, split: Split) -> Mapping[str, int]:
         """How many items of a split each calling rule shapes."""
         return coverage(self._items[split], self._book)
+
+    @cached_property
+    def _item_of(self) -> Mapping[str, Item]:
+        return {item.id: item for split in SPLITS for item in self._items[split]}
 
     @cached_property
     def _examples(self) -> Mapping[Split, Sequence[Example]]:
