@@ -40,7 +40,7 @@ def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:
         )
     known = {example.id for example in examples}
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         record = _read(line, f"{path}, line {number}")
         if record.id not in known:
             raise DataError(f"{path}, line {number}: there is no training example {record.id!r}")
@@ -48,7 +48,13 @@ def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:
     return records
 
 
-def _read(line: str, place: str) -> CotRecord:
+def _lines(path: Path) -> list[bytes]:
+    """What line feeds part, and nothing else: inside JSON, other line ends such as U+2028 may stand as they are."""
+    *lines, last = path.read_bytes().split(b"\n")
+    return [*lines, last] if last else lines
+
+
+def _read(line: bytes, place: str) -> CotRecord:
     try:
         data = json.loads(line)
     except ValueError as error:
