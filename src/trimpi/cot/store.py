@@ -11,6 +11,8 @@ from trimpi.errors import DataError
 from trimpi.types import Example
 
 KEYS = ("id", "cot", "answer")
+COT_FILE = "cot.jsonl"
+"""A stage's chains of thought in its folder, once they are all sampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,23 @@ class CotRecord:
     id: str
     cot: str
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CotFiles:
+    """Sampled chains of thought in `path`, which comes last, and what lies beside it."""
+
+    path: Path
+
+    @property
+    def counts(self) -> Path:
+        """What became of all completions."""
+        return self.path.with_name(f"{self.path.stem}_counts.json")
+
+    @property
+    def answers(self) -> Path:
+        """What an endpoint answered, as it came."""
+        return self.path.with_name(f"{self.path.stem}_answers.jsonl")
 
 
 def save_cots(records: Iterable[CotRecord], path: Path) -> None:
@@ -36,7 +55,7 @@ def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:
     """Read chains of thought of `examples`. Raises DataError naming the line that is malformed or of no example."""
     if not path.is_file():
         raise DataError(
-            f"no chains of thought at {path}: give a .jsonl file of {', '.join(KEYS)}, or 'gold' or 'forward'"
+            f"no chains of thought at {path}: give a .jsonl file of {', '.join(KEYS)}, 'gold', 'forward' or 'reverse'"
         )
     known = {example.id for example in examples}
     records = []
