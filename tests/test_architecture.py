@@ -40,6 +40,9 @@ TORCH_FREE = (
     "rewards",
     "tasks",
     "rendering.prompts",
+    "rendering.openai_chat",
+    "sampling.endpoint",
+    "cot",
     "reporting",
     "cli",
 )

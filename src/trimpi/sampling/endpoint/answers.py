@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from trimpi.errors import DataError, EndpointError
 
@@ -73,17 +72,17 @@ class AnswerStore:
         """All lines; what a killed process left of its last one is cut off."""
         self._file.seek(0)
         *lines, last = self._file.readall().split(b"\n")
-        answers = {}
+        answers: dict[str, Answer] = {}
         for number, line in enumerate(lines, start=1):
-            record = _parse(line)
-            if record is None:
+            kept = _parse(line)
+            if kept is None:
                 raise DataError(
                     f"{self.path}, line {number} is not an answer: delete that line, and it is asked for again"
                 )
-            answers[record.pop("key")] = Answer(**record)
-        if last and (record := _parse(last)) is not None:
+            answers.update(kept)
+        if last and (kept := _parse(last)) is not None:
             self._write(b"\n")
-            answers[record.pop("key")] = Answer(**record)
+            answers.update(kept)
         elif last:
             self._file.truncate(sum(len(line) + 1 for line in lines))
         return answers
@@ -108,10 +107,14 @@ def open_answers(path: Path) -> Iterator[AnswerStore]:
         yield AnswerStore(path, file)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def _parse(line: bytes) -> dict[str, Answer] | None:
+    """A line's answer by its key; None for anything else."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    fits = isinstance(record, dict) and record.keys() == TYPES.keys()
-    return record if fits and all(isinstance(record[key], kinds) for key, kinds in TYPES.items()) else None
+    if not isinstance(record, dict) or record.keys() != TYPES.keys():
+        return None
+    if not all(isinstance(record[key], kinds) for key, kinds in TYPES.items()):
+        return None
+    return {record["key"]: Answer(**{name: value for name, value in record.items() if name != "key"})}

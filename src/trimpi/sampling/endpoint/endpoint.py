@@ -126,7 +126,7 @@ class _Asking:
                 return self.client.send(body)
             except Failure as failure:
                 if attempt == self._config.retries:
-                    raise self._give_up(f"does not answer a request after {attempt + 1} attempts", failure) from None
+                    raise self._give_up(f"does not answer a request (attempts: {attempt + 1})", failure) from None
                 self._wait_after(failure, attempt)
         raise AssertionError("the last attempt returns or raises")
 

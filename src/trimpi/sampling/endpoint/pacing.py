@@ -40,11 +40,14 @@ class Pace:
 
     def wait_for_turn(self, stop: Event) -> None:
         """Return when a request may start, or as soon as `stop` is set."""
-        with self._lock:
-            turn = max(self._clock.now(), self._next_turn)
-            self._next_turn = turn + self._spacing
-        while not stop.is_set() and (seconds := max(turn, self._held_until) - self._clock.now()) > 0:
-            self._clock.wait(stop, seconds)
+        while not stop.is_set():
+            with self._lock:
+                now = self._clock.now()
+                start = max(self._next_turn, self._held_until)
+                if start <= now:
+                    self._next_turn = now + self._spacing
+                    return
+            self._clock.wait(stop, start - now)
 
     def hold(self, seconds: float) -> None:
         """No request starts for so long."""
