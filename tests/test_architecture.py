@@ -42,6 +42,9 @@ TORCH_FREE = (
     "rendering.prompts",
     "evaluation.branching",
     "evaluation.referral_judge",
+    "rendering.openai_chat",
+    "sampling.endpoint",
+    "cot",
     "reporting",
     "cli",
 )

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from trimpi.cot.gold import gold_cots
 from trimpi.cot.store import load_cots
-from trimpi.recipe import CotTrainingConfig, Recipe
+from trimpi.recipe import CotTrainingConfig, EndpointConfig, Recipe
+from trimpi.run.directory import stage_name
+from trimpi.sampling.endpoint import endpoint_access
 from trimpi.tasks.base import Task
 from trimpi.tasks.selection import first_per_policy
 
 
-def validate_inputs(recipe: Recipe, task: Task) -> None:
-    """Check gold answers and the chains of thought that stages will read. Raises DataError for the first wrong one."""
+def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ()) -> None:
+    """Check gold answers, the chains of thought that stages will read, and the way to endpoints that will write them.
+
+    `sampled` names the stages whose chains of thought are written already: they need no endpoint any more. Raises
+    DataError for the first wrong answer or chain of thought, EndpointError for an endpoint that is not set up.
+    """
     task.validate()
-    for stage in recipe.stages:
+    for number, stage in enumerate(recipe.stages, start=1):
         if not isinstance(stage, CotTrainingConfig):
             continue
+        sampling = stage.cot_sampling
         if stage.cot == "gold":
             gold_cots(first_per_policy(task.examples("train"), stage.examples_per_policy))
-        elif stage.cot != "forward":
+        elif sampling is None:
             load_cots(Path(stage.cot), task.examples("train"))
+        elif isinstance(sampling.generator, EndpointConfig) and stage_name(number, stage.type) not in sampled:
+            endpoint_access(sampling.generator)
