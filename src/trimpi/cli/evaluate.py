@@ -39,7 +39,15 @@ def evaluate(
         task = task_of(recipe, progress)
         task.validate()
     folder = out or Path("evals") / recipe.name / Path(model).name
-    request = evaluation_request(recipe, task, name=model, model_path=model_path, out_dir=folder, track=reporter.track)
+    request = evaluation_request(
+        recipe,
+        task,
+        name=model,
+        model_path=model_path,
+        base_path=Path(recipe.model.path),
+        out_dir=folder,
+        track=reporter.track,
+    )
     evaluate_model(request)
     results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
     Console().print(suites_table(model, results))

@@ -1,7 +1,7 @@
 """The run as data: strict models, YAML in, resolved YAML out."""
 
 from trimpi.recipe.difference import recipe_differences
-from trimpi.recipe.evaluation import EvaluationConfig, SuiteName
+from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, SuiteName
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
 from trimpi.recipe.recipe import Engine, Recipe
@@ -43,6 +43,7 @@ __all__ = [
     "GrpoConfig",
     "GtaDirectory",
     "GtaTaskConfig",
+    "HarnessConfig",
     "LocalSamplerConfig",
     "LoraConfig",
     "ModelConfig",
