@@ -1,11 +1,10 @@
 """Benchmarks of others (MMLU-Pro, WildGuardTest-like tasks) asked by EleutherAI's lm-eval: the extra `harness`.
 
-Text only. For pictures (MMMU-Pro) there is lmms-eval, which is no extra of trimpi and runs by its own command line. As of
-0.7.3 pip resolves it beside torch 2.13 and transformers 5.23 (it asks for transformers>=4.39.2, with no upper bound), but:
-it requires torchvision, and which processor classes transformers loads depends on whether that is there; its adapter for
-Qwen2.5-VL imports decord, which it does not require; and it brings 45 packages more than lm-eval (wandb at one exact
-version, opencv, PyAV, yt-dlp, pre-commit). Give it an environment of its own and the folder of a stage, which is a model
-that transformers loads:
+Text only. For pictures (MMMU-Pro) there is lmms-eval, which is no extra of trimpi and runs by its own command line. pip
+resolves its 0.7.3 beside torch 2.13 and transformers 5.23 (it asks for 4.39.2 or newer), but it requires torchvision,
+and which processor classes transformers loads depends on whether that is there; its adapter for Qwen2.5-VL imports
+decord, which it does not require; and it brings 45 packages that lm-eval does not (wandb at one exact version, opencv,
+PyAV, yt-dlp, pre-commit). Give it an environment of its own and a stage's folder, which is a model transformers loads:
 
     python -m lmms_eval --model qwen2_5_vl --model_args pretrained=RUN/stages/03-rl --tasks mmmu_pro_standard
 """
