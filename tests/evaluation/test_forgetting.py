@@ -69,7 +69,9 @@ def test_only_unseen_policies_stand_in_prompts(source: SuiteSource) -> None:
     assert {question.tags["skill"] for question in aware} == POLICY_SKILLS
     assert {question.instruction for question in aware} == {DEFAULT_INSTRUCTION}
     assert {question.instruction for question in policy_free(questions)} == {SKILL_INSTRUCTION}
-    assert len({question.policy.name for question in aware if question.policy}) == len(aware), "each a policy of its own"
+    assert len({question.policy.name for question in aware if question.policy}) == len(aware), (
+        "each a policy of its own"
+    )
     assert all(question.policy and question.policy.name in question.example.prompt for question in aware)
 
 

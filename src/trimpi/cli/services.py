@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import warnings
+from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def quiet_libraries() -> None:
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    getLogger("lm_eval").setLevel("ERROR")
 
 
 def cache_dir() -> Path:
