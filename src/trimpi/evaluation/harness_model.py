@@ -12,7 +12,7 @@ from trimpi.rendering.prompts import to_chat
 from trimpi.types import Message, Role
 
 
-class HarnessModel(HFLM):  # type: ignore[misc]
+class HarnessModel(HFLM):
     """A loaded model for lm-eval, whose own loader takes text models only.
 
     Chats go through the processor's template with their text as parts: the templates of some vision-language families
