@@ -41,6 +41,8 @@ TORCH_FREE = (
     "tasks",
     "rendering.prompts",
     "evaluation.branching",
+    "evaluation.forgetting",
+    "evaluation.harness",
     "evaluation.referral_judge",
     "rendering.openai_chat",
     "sampling.endpoint",

@@ -1,6 +1,6 @@
 import pytest
 
-from trimpi.interval import wilson_interval
+from trimpi.interval import mean_interval, normal_interval, wilson_interval
 
 
 # Newcombe (1998), Statistics in Medicine 17, table I, method 3.
@@ -30,3 +30,16 @@ def test_nothing_is_known_from_no_examples() -> None:
 def test_more_correct_than_asked_is_refused() -> None:
     with pytest.raises(ValueError, match="3 correct out of 2"):
         wilson_interval(3, 2)
+
+
+def test_normal_interval_worked_out_by_hand() -> None:
+    # Mean 4, standard deviation 2, so 1.96 * 2 / sqrt(3) on either side; scores are cut at 0 and 1.
+    assert normal_interval([2.0, 4.0, 6.0]) == pytest.approx((4 - 2.2632, 4 + 2.2632), abs=1e-4)
+    assert normal_interval([0.0, 0.0]) == (0.0, 0.0)
+    assert mean_interval([0.25, 0.5, 0.75]) == pytest.approx((0.5 - 0.2829, 0.5 + 0.2829), abs=1e-4)
+    assert mean_interval([0.1, 0.9]) == (0.0, 1.0)
+
+
+def test_one_number_has_no_spread() -> None:
+    with pytest.raises(ValueError, match="give two or more"):
+        normal_interval([1.0])

@@ -34,5 +34,13 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple
     """
     if all(value in (0, 1) for value in values) or len(set(values)) < 2:
         return wilson_interval(round(sum(values)), len(values), confidence=confidence)
+    low, high = normal_interval(values, confidence=confidence)
+    return max(0.0, low), min(1.0, high)
+
+
+def normal_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
+    """The normal interval of the mean of two or more numbers of any size: (low, high)."""
+    if len(values) < 2:
+        raise ValueError(f"the spread of {len(values)} numbers is not known: give two or more")
     margin = NormalDist().inv_cdf(0.5 + confidence / 2) * stdev(values) / sqrt(len(values))
-    return max(0.0, fmean(values) - margin), min(1.0, fmean(values) + margin)
+    return fmean(values) - margin, fmean(values) + margin

@@ -134,7 +134,11 @@ class FakeWorld:
     def _evaluate(self, request: EvaluationRequest) -> None:
         self.evaluated.append(request.name)
         request.out_dir.mkdir(parents=True, exist_ok=True)
-        for suite in [*request.settings.suites, *(["efficiency"] if request.efficiency else [])]:
+        results = list(request.settings.suites)
+        results += ["divergence"] if "forgetting" in results else []
+        results += ["harness"] if request.settings.harness is not None else []
+        results += ["efficiency"] if request.efficiency else []
+        for suite in results:
             self.point()
             weights = (request.model_path / WEIGHTS).read_text()
             (request.out_dir / f"{suite}.json").write_text(

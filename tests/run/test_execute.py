@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from run.fake_services import FakeWorld, Killed, WordTask, base_model, make_recipe
-from trimpi.errors import DataError, RunError
+from trimpi.errors import DataError, RecipeError, RunError
+from trimpi.evaluation import harness
 from trimpi.policies import load_policy
 from trimpi.recipe import Recipe, StageConfig, load_recipe
 from trimpi.run import execute_run
@@ -204,6 +205,29 @@ def test_missing_chains_of_thought_are_found_before_any_stage(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"no chains of thought at gone\.jsonl"):
         run(tmp_path, world, make_recipe(stages=[{"type": "vm_cpt"}, {"type": "cot_sft", "cot": "gone.jsonl"}]))
     assert world.stages_begun == []
+
+
+@pytest.mark.parametrize("missing", ["divergence.json", "harness.json"])
+def test_divergence_and_benchmarks_are_part_of_an_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setattr(harness, "find_spec", lambda name: name)
+    recipe = make_recipe(evaluation={"suites": ["accuracy", "forgetting"], "harness": {"tasks": ["mmlu_pro"]}})
+    out = run(tmp_path, FakeWorld(), recipe)
+    (out / "eval" / "02-cot_sft" / missing).unlink()
+    again = FakeWorld()
+    run(tmp_path, again, recipe)
+    assert again.evaluated == ["02-cot_sft"]
+
+
+def test_benchmarks_without_what_asks_them_are_refused_before_any_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness, "find_spec", lambda name: None)
+    world = FakeWorld()
+    with pytest.raises(RecipeError, match=r"pip install 'trimpi\[harness\]'"):
+        run(tmp_path, world, make_recipe(evaluation={"harness": {"tasks": ["mmlu_pro"]}}))
+    assert (world.stages_begun, world.evaluated) == ([], [])
 
 
 def test_directory_in_use_is_refused(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ def evaluate(
 
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import evaluate_model, quiet_libraries, task_of
-    from trimpi.cli.tables import suites_table
-    from trimpi.evaluation.results import load_result
+    from trimpi.cli.tables import benchmarks_table, divergence_table, suites_table
+    from trimpi.evaluation.results import DIVERGENCE_FILE, HARNESS_FILE, load_result
+    from trimpi.evaluation.storage import read_json
     from trimpi.models.loading import resolve_model_path
     from trimpi.run.services import evaluation_request
 
@@ -39,8 +40,23 @@ def evaluate(
         task = task_of(recipe, progress)
         task.validate()
     folder = out or Path("evals") / recipe.name / Path(model).name
-    request = evaluation_request(recipe, task, name=model, model_path=model_path, out_dir=folder, track=reporter.track)
+    request = evaluation_request(
+        recipe,
+        task,
+        name=model,
+        model_path=model_path,
+        base_path=Path(recipe.model.path),
+        out_dir=folder,
+        track=reporter.track,
+    )
     evaluate_model(request)
     results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
-    Console().print(suites_table(model, results))
+    tables = [suites_table(model, results)]
+    if "forgetting" in recipe.evaluation.suites:
+        tables.append(divergence_table(model, read_json(folder / DIVERGENCE_FILE)))
+    if recipe.evaluation.harness is not None:
+        tables.append(benchmarks_table(model, read_json(folder / HARNESS_FILE)))
+    console = Console()
+    for table in tables:
+        console.print(table)
     typer.echo(f"results: {folder}")

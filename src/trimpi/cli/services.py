@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import warnings
+from logging import getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trimpi.policies import Policy
 from trimpi.recipe import Recipe, StageConfig
@@ -20,6 +21,8 @@ from trimpi.tasks.registry import build_task
 from trimpi.types import Example
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from trimpi.rendering.renderer import Renderer
 
 CACHE_VARIABLE = "TRIMPI_CACHE"
@@ -45,6 +48,7 @@ def quiet_libraries() -> None:
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    getLogger("lm_eval").setLevel("ERROR")
 
 
 def cache_dir() -> Path:
@@ -58,7 +62,10 @@ def task_of(recipe: Recipe, progress: Progress | None = None) -> Task:
 
 
 def evaluate_model(request: EvaluationRequest) -> None:
-    """Load the model, carry out the suites that are not finished, and measure what its prompts cost if asked to."""
+    """Load the model, carry out what is not finished of suites and benchmarks, measure what its prompts cost if asked.
+
+    With the suite `forgetting`, the divergence from the recipe's model is measured too.
+    """
     from trimpi.evaluation import evaluate_suite
     from trimpi.evaluation.efficiency import measure_efficiency
     from trimpi.models.loading import load_model, load_processor
@@ -66,6 +73,9 @@ def evaluate_model(request: EvaluationRequest) -> None:
     from trimpi.sampling.local_engines import local_sampler
 
     renderer = Renderer(load_processor(request.model_path), instruction=request.instruction)
+    if "forgetting" in request.settings.suites:
+        _require_same_vocabulary(request, renderer)
+    harness_tasks = _harness_tasks(request)
     model = load_model(request.model_path, dtype=request.model.dtype, attn=request.model.attention)
     sampler = local_sampler(model, renderer, batch_size=request.settings.batch_size, engine=request.engine)
     for suite in request.settings.suites:
@@ -80,12 +90,83 @@ def evaluate_model(request: EvaluationRequest) -> None:
                 max_new_tokens=request.settings.max_new_tokens,
                 seed=request.seed,
                 examples=request.settings.examples,
+                skill_examples=request.settings.skill_examples,
+                cache_dir=cache_dir(),
                 progress=progress,
             )
+    if "forgetting" in request.settings.suites:
+        _measure_divergence(request, model, renderer)
+    if harness_tasks is not None:
+        _run_harness(request, model, renderer, harness_tasks)
     if request.efficiency:
         measure_efficiency(request.task, model, renderer, model_name=request.name, out_dir=request.out_dir)
     del model, sampler
     _free_accelerator_memory()
+
+
+def _require_same_vocabulary(request: EvaluationRequest, renderer: Renderer) -> None:
+    from trimpi.evaluation.divergence_results import require_same_vocabulary
+    from trimpi.models.loading import load_processor
+
+    require_same_vocabulary(renderer, load_processor(request.base_path), base=request.model.path)
+
+
+def _measure_divergence(request: EvaluationRequest, model: PreTrainedModel, renderer: Renderer) -> None:
+    from trimpi.evaluation.divergence_results import measure_divergence
+    from trimpi.evaluation.forgetting import forgetting_questions, policy_free
+    from trimpi.evaluation.question import SuiteSource
+    from trimpi.models.loading import load_model, resolve_model_path
+
+    source = SuiteSource(
+        task=request.task, seed=request.seed, skill_examples=request.settings.skill_examples, cache_dir=cache_dir()
+    )
+    is_base = resolve_model_path(request.base_path) == resolve_model_path(request.model_path)
+    base = model if is_base else load_model(request.base_path, dtype=request.model.dtype, attn=request.model.attention)
+    with request.track("divergence") as progress:
+        measure_divergence(
+            policy_free(forgetting_questions(source)),
+            model,
+            base,
+            renderer,
+            model_name=request.name,
+            base_name=request.model.path,
+            out_dir=request.out_dir,
+            max_new_tokens=request.settings.max_new_tokens,
+            batch_size=request.settings.batch_size,
+            engine=request.engine,
+            seed=request.seed,
+            progress=progress,
+        )
+
+
+def _harness_tasks(request: EvaluationRequest) -> Any:
+    """lm-eval's tasks, or None where there are none to ask; they are read before any weights are."""
+    from trimpi.evaluation.harness import check_harness, find_tasks, harness_is_finished
+
+    config = request.settings.harness
+    if config is None:
+        return None
+    check_harness(config)
+    finished = harness_is_finished(config, model_name=request.name, out_dir=request.out_dir, seed=request.seed)
+    return None if finished else find_tasks(config)
+
+
+def _run_harness(request: EvaluationRequest, model: PreTrainedModel, renderer: Renderer, tasks: Any) -> None:
+    from trimpi.evaluation.harness import run_harness
+
+    config = request.settings.harness
+    assert config is not None
+    with request.track("benchmarks"):
+        run_harness(
+            model,
+            renderer.processor,
+            tasks,
+            config,
+            model_name=request.name,
+            out_dir=request.out_dir,
+            batch_size=request.settings.batch_size,
+            seed=request.seed,
+        )
 
 
 def token_counter(recipe: Recipe) -> TokenCounter:

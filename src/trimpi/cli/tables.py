@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -26,6 +27,26 @@ def suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
             f"{result.prompt_tokens['mean']:.0f}",
             f"{result.seconds:.1f}",
         )
+    return table
+
+
+def divergence_table(model: str, result: Mapping[str, Any]) -> Table:
+    """How far one model has moved from its base (the content of divergence.json)."""
+    table = _table(escape(model), "KL to", "nats per token", "95 % interval", "prompts", "tokens")
+    low, high = result["interval"]
+    counts = (f"{result[key]:,}" for key in ("prompts", "tokens"))
+    table.add_row(escape(result["base"]), f"{result['mean']:.4f}", f"{low:.4f} - {high:.4f}", *counts)
+    return table
+
+
+def benchmarks_table(model: str, result: Mapping[str, Any]) -> Table:
+    """One row per metric of every benchmark (the content of harness.json)."""
+    version = f"{result['harness']} {result['version']}"
+    table = _table(escape(model), version, "metric", "filter", "value", "standard error", "n")
+    for score in result["scores"]:
+        stderr = "" if score["stderr"] is None else f"{score['stderr']:.4f}"
+        names = (escape(score[key]) for key in ("task", "metric", "filter"))
+        table.add_row(*names, f"{score['value']:.4f}", stderr, str(score["n"] or ""))
     return table
 
 

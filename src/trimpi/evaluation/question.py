@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from trimpi.policies import Policy
 from trimpi.tasks.base import Task
@@ -32,11 +33,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteSource:
-    """What suites make their questions of: a task, and at most so many of its test requests (None: all)."""
+    """What suites make their questions of: a task, and at most so many of its test requests (None: all).
+
+    A suite about skills asks `skill_examples` questions of each, about scenes that it keeps in `cache_dir`.
+    """
 
     task: Task
     seed: int
     examples: int | None = None
+    skill_examples: int = 32
+    cache_dir: Path | None = None
 
     @property
     def requests(self) -> list[Example]:

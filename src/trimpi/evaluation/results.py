@@ -16,6 +16,8 @@ from trimpi.interval import mean_interval, wilson_interval
 from trimpi.types import Outcome
 
 EFFICIENCY_FILE = "efficiency.json"
+DIVERGENCE_FILE = "divergence.json"
+HARNESS_FILE = "harness.json"
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 

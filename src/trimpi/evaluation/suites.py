@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from trimpi.errors import DataError, RecipeError
 from trimpi.evaluation.asking import ask, prompt_id
+from trimpi.evaluation.forgetting import forgetting_questions
 from trimpi.evaluation.question import Question, SuiteSource, as_scored_by
 from trimpi.evaluation.results import SuiteResult, load_records, load_result, summarise
 from trimpi.evaluation.storage import to_jsonl, write_atomically
@@ -43,6 +44,7 @@ def in_context_questions(source: SuiteSource) -> list[Question]:
 QUESTIONS: Mapping[str, Callable[[SuiteSource], Sequence[Question]]] = {
     "accuracy": accuracy_questions,
     "in_context": in_context_questions,
+    "forgetting": forgetting_questions,
 }
 SUITES = tuple(QUESTIONS)
 
@@ -58,6 +60,8 @@ def evaluate_suite(
     max_new_tokens: int,
     seed: int = 0,
     examples: int | None = None,
+    skill_examples: int = 32,
+    cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> SuiteResult:
     """Ask a suite's questions greedily, score the completions, write `out_dir/SUITE.json`.
@@ -69,7 +73,8 @@ def evaluate_suite(
     """
     if suite not in QUESTIONS:
         raise RecipeError(f"there is no suite {suite!r}: choose from {', '.join(SUITES)}")
-    questions = QUESTIONS[suite](SuiteSource(task=task, seed=seed, examples=examples))
+    source = SuiteSource(task=task, seed=seed, examples=examples, skill_examples=skill_examples, cache_dir=cache_dir)
+    questions = QUESTIONS[suite](source)
     if not questions:
         raise DataError(f"the suite {suite!r} has no examples: the test split is empty, or evaluation.examples is 0")
     prompts = [

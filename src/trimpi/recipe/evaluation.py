@@ -8,15 +8,32 @@ from pydantic import Field
 
 from trimpi.recipe.strict import StrictModel
 
-SuiteName = Literal["accuracy", "in_context"]
+SuiteName = Literal["accuracy", "in_context", "forgetting"]
+
+
+class HarnessConfig(StrictModel):
+    """Benchmarks asked by lm-eval (the extra `harness`): `tasks` by its names, or by those of YAML files in `include`.
+
+    `limit` caps the documents of every task (null: all of them); `chat_template` asks them as chats.
+    """
+
+    tasks: list[str] = Field(min_length=1)
+    include: str | None = None
+    limit: int | None = Field(default=None, ge=1)
+    chat_template: bool = True
 
 
 class EvaluationConfig(StrictModel):
-    """`examples` caps the test examples of a suite (null: all of them); `base` evaluates the model before any stage."""
+    """`examples` caps the test examples of a suite (null: all of them); `base` evaluates the model before any stage.
+
+    `skill_examples` are the questions of every skill in the suite `forgetting`.
+    """
 
     suites: list[SuiteName] = Field(default=["accuracy", "in_context"], min_length=1)
     examples: int | None = Field(default=None, ge=1)
+    skill_examples: int = Field(default=32, ge=1)
     batch_size: int = Field(default=32, ge=1)
     max_new_tokens: int = Field(default=512, ge=1)
     after: Literal["every_stage", "last_stage"] = "every_stage"
     base: bool = True
+    harness: HarnessConfig | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from trimpi.evaluation.results import EFFICIENCY_FILE
+from trimpi.evaluation.results import DIVERGENCE_FILE, EFFICIENCY_FILE, HARNESS_FILE
 from trimpi.recipe import Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run import manifest
@@ -116,6 +116,7 @@ class _Execution:
                 self._task,
                 name=name,
                 model_path=model_path,
+                base_path=self._base_model,
                 out_dir=out_dir,
                 efficiency=last,
                 track=lambda label: self._services.reporter.track(f"{name}: {label}"),
@@ -126,7 +127,10 @@ class _Execution:
 
     def _is_evaluated(self, out_dir: Path, *, efficiency: bool) -> bool:
         """Each result file is written whole, after everything it sums up."""
-        expected = [f"{suite}.json" for suite in self._recipe.evaluation.suites]
+        settings = self._recipe.evaluation
+        expected = [f"{suite}.json" for suite in settings.suites]
+        expected += [DIVERGENCE_FILE] if "forgetting" in settings.suites else []
+        expected += [HARNESS_FILE] if settings.harness is not None else []
         expected += [EFFICIENCY_FILE] if efficiency else []
         return all((out_dir / name).is_file() for name in expected)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from trimpi.cot.gold import gold_cots
 from trimpi.cot.store import load_cots
+from trimpi.evaluation.harness import check_harness
 from trimpi.recipe import CotTrainingConfig, EndpointConfig, Recipe
 from trimpi.run.directory import stage_name
 from trimpi.sampling.endpoint import endpoint_access
@@ -18,8 +19,11 @@ def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ())
     """Check gold answers, the chains of thought that stages will read, and the way to endpoints that will write them.
 
     `sampled` names the stages whose chains of thought are written already: they need no endpoint any more. Raises
-    DataError for the first wrong answer or chain of thought, EndpointError for an endpoint that is not set up.
+    DataError for the first wrong answer or chain of thought, EndpointError for an endpoint that is not set up, and
+    RecipeError when the recipe asks for benchmarks and what asks them is not installed.
     """
+    if recipe.evaluation.harness is not None:
+        check_harness(recipe.evaluation.harness)
     task.validate()
     for number, stage in enumerate(recipe.stages, start=1):
         if not isinstance(stage, CotTrainingConfig):

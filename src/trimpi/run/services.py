@@ -31,10 +31,11 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRequest:
-    """One model to evaluate into `out_dir`; `name` stands for it in the results."""
+    """One model to evaluate into `out_dir`; `name` stands for it in the results, `base_path` is the recipe's model."""
 
     name: str
     model_path: Path
+    base_path: Path
     out_dir: Path
     task: Task
     model: ModelConfig
@@ -52,6 +53,7 @@ def evaluation_request(
     *,
     name: str,
     model_path: Path,
+    base_path: Path,
     out_dir: Path,
     track: Callable[[str], AbstractContextManager[Progress]],
     efficiency: bool = False,
@@ -60,6 +62,7 @@ def evaluation_request(
     return EvaluationRequest(
         name=name,
         model_path=model_path,
+        base_path=base_path,
         out_dir=out_dir,
         task=task,
         model=recipe.model,

@@ -23,7 +23,6 @@ from trimpi.models.nano.language_phase import token_losses
 from trimpi.models.nano.lessons import Lesson, policy_lesson, text_lesson
 from trimpi.models.nano.phase import run_phase
 from trimpi.models.nano.pictures import CENTRE, EMPTY, PART, UNKNOWN, PictureLibrary, label_cells, pixel_patches
-from trimpi.models.nano.questions import ask_count
 from trimpi.models.nano.symbols import Symbols
 from trimpi.models.nano.tokenizer import train_tokenizer
 from trimpi.models.nano.train import tokenizer_corpus
@@ -31,6 +30,7 @@ from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr import rendered
 from trimpi.tasks.clevr.policy_text import write_cot, write_policy, write_request
 from trimpi.tasks.clevr.tree import walk
+from trimpi.tasks.skills.scene_questions import ask_count
 from trimpi.types import ImagePart, Message
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trimpi.models.nano.pictures import Picture, PictureLibrary
-from trimpi.models.nano.questions import ask
-from trimpi.models.nano.text_skills import SKILL_WEIGHTS, TEXT_SKILLS
 from trimpi.policies import Policy
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, POLICY_SEPARATOR, join_texts
 from trimpi.rewards.response import write_response
@@ -17,10 +15,11 @@ from trimpi.tasks.clevr.crops import SHOWN_ATTRIBUTES, SHOWN_SHARE
 from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.clevr.tree import Decision, decisions, sample_tree, walk
+from trimpi.tasks.skills.answers import SKILL_INSTRUCTION
+from trimpi.tasks.skills.scene_questions import ask
+from trimpi.tasks.skills.text_skills import SKILL_WEIGHTS, TEXT_SKILLS
 from trimpi.types import ImagePart, Message, Part
 
-SKILL_INSTRUCTION = "Answer the question."
-"""The system turn of everything that is not a policy task."""
 OVERRIDE_NOTICE = "Policy {name} has been updated. Follow the update."
 QUESTIONS_PER_PICTURE = 8
 

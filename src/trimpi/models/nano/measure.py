@@ -20,9 +20,9 @@ from trimpi.models.nano.lessons import (
     single_skill_lesson,
 )
 from trimpi.models.nano.pictures import PictureLibrary
-from trimpi.models.nano.questions import ask_attribute, ask_count, ask_describe, ask_exists
-from trimpi.models.nano.text_skills import TEXT_SKILLS
-from trimpi.rewards.response import read_response
+from trimpi.tasks.skills.answers import is_right
+from trimpi.tasks.skills.scene_questions import SCENE_SKILLS
+from trimpi.tasks.skills.text_skills import TEXT_SKILLS
 
 MAX_NEW_TOKENS = 160
 Examiner = Callable[[random.Random, PictureLibrary], Lesson]
@@ -33,10 +33,7 @@ def _policy_exam(variant: str, layers: int) -> Examiner:
 
 
 EXAMS: dict[str, Examiner] = {
-    "exists": partial(single_question_lesson, asker=ask_exists),
-    "attribute": partial(single_question_lesson, asker=ask_attribute),
-    "count": partial(single_question_lesson, asker=ask_count),
-    "describe": partial(single_question_lesson, asker=ask_describe),
+    **{skill: partial(single_question_lesson, asker=asker) for skill, asker in SCENE_SKILLS.items()},
     **{skill: partial(single_skill_lesson, skill=skill) for skill in TEXT_SKILLS},
     "override": override_lesson,
     **{f"policy_{variant}{layers}": _policy_exam(variant, layers) for variant in "TM" for layers in (1, 2, 3, 4)},
@@ -61,21 +58,13 @@ def measure_exams(
         for start in range(0, count, 64):
             part = lessons[start : start + 64]
             answers = answer_lessons(model, encoder, part, see)
-            right += sum(is_right(lesson, answer) for lesson, answer in zip(part, answers, strict=True))
+            right += sum(is_right(answer, _gold(lesson)) for lesson, answer in zip(part, answers, strict=True))
         scores[name] = right / count
     return scores
 
 
-def is_right(lesson: Lesson, answer: str) -> bool:
-    gold = str(lesson.messages[2].parts[0])
-    boxed = read_response(gold).answer
-    if boxed is not None:
-        return read_response(answer).answer == boxed
-    if gold.startswith("Yes, ") or gold == "No.":
-        return answer.partition(",")[0] == gold.partition(",")[0]
-    if "There are " in gold:
-        return answer.rpartition(". ")[2] == gold.rpartition(". ")[2]
-    return answer == gold
+def _gold(lesson: Lesson) -> str:
+    return str(lesson.messages[2].parts[0])
 
 
 @torch.no_grad()

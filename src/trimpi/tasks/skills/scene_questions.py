@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from trimpi.tasks.clevr.ontology import ATTRIBUTES, noun_phrase
 from trimpi.tasks.clevr.scene import Scene, SceneObject
@@ -83,6 +83,15 @@ def ask_name(rng: random.Random, scene: Scene) -> tuple[str, str]:
 
 def ask_describe(rng: random.Random, scene: Scene) -> tuple[str, str]:
     return "Describe the image.", list_objects(scene.matching({}))
+
+
+SCENE_SKILLS: dict[str, Callable[[random.Random, Scene], tuple[str, str]]] = {
+    "exists": ask_exists,
+    "attribute": ask_attribute,
+    "count": ask_count,
+    "describe": ask_describe,
+}
+"""The kinds of questions that are measured; each gives a question and its answer."""
 
 
 def list_objects(objects: tuple[SceneObject, ...]) -> str:

@@ -4,7 +4,7 @@ import json
 import random
 import re
 
-from trimpi.models.nano.text_skills import LARGEST, call_tool, copy_words, look_up_key, small_arithmetic
+from trimpi.tasks.skills.text_skills import LARGEST, call_tool, copy_words, look_up_key, small_arithmetic
 
 SEEDS = range(200)
 

@@ -1,0 +1,88 @@
+"""What the command line puts to work, on tiny models: everything an evaluation can be asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tiny_task import ColorTask, save_tiny_model
+from trimpi.cli.services import CACHE_VARIABLE, evaluate_model
+from trimpi.errors import ModelError
+from trimpi.evaluation.forgetting import SCENE_SEED
+from trimpi.recipe import parse_recipe
+from trimpi.run.services import EvaluationRequest, evaluation_request
+from trimpi.tasks.clevr import rendered
+
+HARNESS_TASKS = Path(__file__).parents[1] / "fixtures" / "harness"
+
+
+@contextmanager
+def untracked(label: str) -> Iterator[Any]:
+    yield lambda done, total: None
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Holds the one scene that is asked about."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(rendered, "SHARD", 1)
+    rendered.rendered_scenes(1, seed=SCENE_SEED, cache_dir=tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def request(folder: Path, *, model: Path, base: Path, **evaluation: Any) -> EvaluationRequest:
+    settings = {"suites": ["forgetting"], "skill_examples": 1, "max_new_tokens": 3, **evaluation}
+    task = {"type": "clevr", "train_examples_per_policy": 1, "test_examples_per_policy": 1}
+    data = {"name": "a", "model": {"path": str(base)}, "task": task, "stages": [], "evaluation": settings}
+    recipe = parse_recipe(data, source="test")
+    return evaluation_request(
+        recipe,
+        ColorTask(folder / "task"),
+        name="01-rl",
+        model_path=model,
+        base_path=base,
+        out_dir=folder / "out",
+        track=untracked,
+    )
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("seed", [0, 1])
+def test_forgetting_comes_with_the_divergence_from_the_recipes_model(tmp_path: Path, seed: int) -> None:
+    base = save_tiny_model(tmp_path / "base", seed=0)
+    model = save_tiny_model(tmp_path / "model", seed=seed)
+    evaluate_model(request(tmp_path, model=model, base=base))
+    divergence = json.loads((tmp_path / "out" / "divergence.json").read_text())
+    assert (divergence["model"], divergence["base"], divergence["prompts"]) == ("01-rl", str(base), 8)
+    assert (divergence["mean"] == 0.0) == (seed == 0), "the same weights in another folder have not moved"
+    assert json.loads((tmp_path / "out" / "forgetting.json").read_text())["n"] == 11
+
+
+def test_a_base_of_another_vocabulary_is_refused_before_weights_load(tmp_path: Path) -> None:
+    base = save_tiny_model(tmp_path / "base", family="idefics3")
+    model = save_tiny_model(tmp_path / "model")
+    (model / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="does not have the vocabulary of its base"):
+        evaluate_model(request(tmp_path, model=model, base=base))
+
+
+@pytest.mark.skipif(find_spec("lm_eval") is None, reason="lm-eval is not installed: pip install 'trimpi[harness]'")
+def test_benchmarks_are_asked_of_a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.chdir(HARNESS_TASKS)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    base = save_tiny_model(tmp_path / "base")
+    harness = {"tasks": ["copying"], "include": str(HARNESS_TASKS), "limit": 1}
+    asked = request(tmp_path, model=base, base=base, suites=["accuracy"], harness=harness)
+    evaluate_model(asked)
+    written = (tmp_path / "out" / "harness.json").read_text()
+    assert json.loads(written)["scores"][0]["task"] == "copying"
+    evaluate_model(asked)
+    assert (tmp_path / "out" / "harness.json").read_text() == written, "not asked again"
