@@ -11,7 +11,13 @@ from trimpi.models.nano.pictures import Picture, PictureLibrary
 from trimpi.models.nano.questions import ask
 from trimpi.models.nano.text_skills import SKILL_WEIGHTS, TEXT_SKILLS
 from trimpi.policies import Policy
-from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, POLICY_SEPARATOR, join_texts
+from trimpi.rendering.prompts import (
+    DEFAULT_INSTRUCTION,
+    POLICY_SEPARATOR,
+    QUESTION_INSTRUCTION,
+    as_update,
+    join_texts,
+)
 from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr.crops import SHOWN_ATTRIBUTES, SHOWN_SHARE
 from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
@@ -19,9 +25,8 @@ from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.clevr.tree import Decision, decisions, sample_tree, walk
 from trimpi.types import ImagePart, Message, Part
 
-SKILL_INSTRUCTION = "Answer the question."
+SKILL_INSTRUCTION = QUESTION_INSTRUCTION
 """The system turn of everything that is not a policy task."""
-OVERRIDE_NOTICE = "Policy {name} has been updated. Follow the update."
 QUESTIONS_PER_PICTURE = 8
 
 
@@ -119,12 +124,7 @@ def override_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
     old = sample_policy(rng, library, layers=layers, variant="T")
     new = sample_policy(rng, library, layers=layers, variant="T", name=old.name)
     turns, pictures = _requests(rng, library, new, 2)
-    sections = [
-        *old.policy.sections,
-        POLICY_SEPARATOR,
-        f"{OVERRIDE_NOTICE.format(name=new.name)}\n",
-        *new.policy.sections,
-    ]
+    sections = [*old.policy.sections, POLICY_SEPARATOR, *as_update(new.policy).sections]
     system = _system(DEFAULT_INSTRUCTION, POLICY_SEPARATOR, *sections)
     return Lesson(kind="override", messages=(system, *turns), pictures=pictures)
 
