@@ -27,9 +27,11 @@ def evaluate(
 
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import evaluate_model, quiet_libraries, task_of
-    from trimpi.cli.tables import suites_table
+    from trimpi.cli.tables import suite_tables
     from trimpi.evaluation.results import load_result
+    from trimpi.evaluation.wording import details_in_words
     from trimpi.models.loading import resolve_model_path
+    from trimpi.run.inputs import validate_suites
     from trimpi.run.services import evaluation_request
 
     quiet_libraries()
@@ -38,9 +40,14 @@ def evaluate(
     with reporter.track("preparing the data") as progress:
         task = task_of(recipe, progress)
         task.validate()
+        validate_suites(recipe, task)
     folder = out or Path("evals") / recipe.name / Path(model).name
     request = evaluation_request(recipe, task, name=model, model_path=model_path, out_dir=folder, track=reporter.track)
     evaluate_model(request)
     results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
-    Console().print(suites_table(model, results))
+    console = Console()
+    for table in suite_tables(model, results):
+        console.print(table)
+    for line in (line for result in results for line in details_in_words(result)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"results: {folder}")

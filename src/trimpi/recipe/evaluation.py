@@ -8,11 +8,27 @@ from pydantic import Field
 
 from trimpi.recipe.strict import StrictModel
 
-SuiteName = Literal["accuracy", "in_context"]
+SuiteName = Literal[
+    "accuracy",
+    "in_context",
+    "override",
+    "override_matrix",
+    "recitation",
+    "leakage",
+    "few_shot",
+    "retrieval",
+    "referral",
+    "branching",
+]
+"""The suites of `evaluation/suites.py`."""
 
 
 class EvaluationConfig(StrictModel):
-    """`examples` caps the test examples of a suite (null: all of them); `base` evaluates the model before any stage."""
+    """`examples` caps the test requests of a suite (null: all of them); `base` evaluates the model before any stage.
+
+    A suite may ask a request several times (`override`, `override_matrix`), or other things altogether, which are not
+    capped (`recitation`, `leakage`). `referral` and `branching` look at the answers of `accuracy`.
+    """
 
     suites: list[SuiteName] = Field(default=["accuracy", "in_context"], min_length=1)
     examples: int | None = Field(default=None, ge=1)

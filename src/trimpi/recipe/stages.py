@@ -11,6 +11,7 @@ from trimpi.recipe.strict import StrictModel
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+TrainingPrompt = Literal["policy_free", "policy_aware"]
 
 
 class LoraConfig(StrictModel):
@@ -85,9 +86,14 @@ class VmCptConfig(CotTrainingConfig):
 
 
 class DirectSftConfig(SupervisedConfig):
-    """Policy-free supervised fine-tuning on answers without reasoning."""
+    """Policy-free supervised fine-tuning on answers without reasoning.
+
+    `prompt` "policy_aware" is a baseline: the policy is in the prompt in training and dropped afterwards, which leaves
+    nearly random answers (paper, Training).
+    """
 
     type: Literal["direct_sft"] = "direct_sft"
+    prompt: TrainingPrompt = "policy_free"
     learning_rate: Positive = 1e-4
     batch_size: Count = 16
     epochs: Positive = 2
@@ -95,9 +101,10 @@ class DirectSftConfig(SupervisedConfig):
 
 
 class CotSftConfig(CotTrainingConfig):
-    """Policy-free supervised fine-tuning on reasoning and answer."""
+    """Policy-free supervised fine-tuning on reasoning and answer. `prompt` as in DirectSftConfig."""
 
     type: Literal["cot_sft"] = "cot_sft"
+    prompt: TrainingPrompt = "policy_free"
     learning_rate: Positive = 1e-4
     batch_size: Count = 16
     epochs: Positive = 5
