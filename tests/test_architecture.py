@@ -40,8 +40,9 @@ TORCH_FREE = (
     "rewards",
     "tasks",
     "rendering.prompts",
-    "evaluation.branching",
+    "evaluation.suites",
     "evaluation.referral_judge",
+    "evaluation.wording",
     "reporting",
     "cli",
 )

@@ -9,6 +9,9 @@ import typer
 
 from trimpi.cli.arguments import Overrides, RecipeFile
 
+WIDTH_OF_FILES = 120
+"""Columns of what is not printed on a terminal."""
+
 
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, a hub id, or nano.")],
@@ -46,6 +49,8 @@ def evaluate(
     evaluate_model(request)
     results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_OF_FILES)
     for table in suite_tables(model, results):
         console.print(table)
     for line in (line for result in results for line in details_in_words(result)):

@@ -22,7 +22,7 @@ def suite_tables(model: str, results: Sequence[SuiteResult]) -> list[Table]:
 
 
 def _suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
-    headings = ("suite", "n", "accuracy", "95 % interval", "majority", "wrong", "no answer", "truncated", "tokens", "s")
+    headings = ("suite", "n", "accuracy", "95 % interval", "majority", "wrong", "no answer", "truncated", "tokens")
     table = _table(escape(model), *headings)
     for result in results:
         table.add_row(
@@ -33,21 +33,18 @@ def _suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
             f"{result.majority:.1%}" if result.majority else "",
             *(f"{result.outcomes[outcome]:,}" for outcome in ("wrong", "no_answer", "truncated")),
             f"{result.prompt_tokens['mean']:,.0f}",
-            f"{result.seconds:,.0f}",
         )
     return table
 
 
 def _tags_table(results: Sequence[SuiteResult]) -> Table:
-    table = _table("parts of suites", "suite", "part", "n", "accuracy", "95 % interval")
+    table = _table("parts of suites", "suite: part", "n", "accuracy", "95 % interval")
     for result in results:
         for tag, values in result.per_tag.items():
             for value, count in values.items():
                 n, correct = count["n"], count["correct"]
-                part = f"{tag}: {value}"
-                table.add_row(
-                    result.suite, escape(part), f"{n:,}", f"{correct / n:.1%}", _interval(wilson_interval(correct, n))
-                )
+                part = escape(f"{result.suite}: {tag} {value}")
+                table.add_row(part, f"{n:,}", f"{correct / n:.1%}", _interval(wilson_interval(correct, n)))
     return table
 
 
@@ -93,5 +90,5 @@ def check_tables(result: CheckResult) -> list[Table]:
 def _table(title: str, *headings: str) -> Table:
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number == 0 else "right")
+        table.add_column(heading, justify="left" if number == 0 else "right", no_wrap=number == 0)
     return table

@@ -38,12 +38,12 @@ def subtree_edits(tree: Decision, layers: int, rng: random.Random) -> list[Decis
     layer has no subtree: then there are none.
     """
     edited = []
-    for side in ("yes", "no"):
-        old = getattr(tree, side)
-        if isinstance(old, Decision):
-            fresh = [_resampled(tree, old, layers - 1, rng) for _ in range(SUBTREES_SAMPLED)]
-            edited += [replace(tree, **{side: new}) for new in fresh if new != old]
-    return edited
+    for _ in range(SUBTREES_SAMPLED):
+        if isinstance(tree.yes, Decision):
+            edited.append(replace(tree, yes=_resampled(tree, tree.yes, layers - 1, rng)))
+        if isinstance(tree.no, Decision):
+            edited.append(replace(tree, no=_resampled(tree, tree.no, layers - 1, rng)))
+    return [other for other in edited if other != tree]
 
 
 def pick_edit(tree: Decision, edited: Sequence[Decision], scenes: Sequence[Scene], *, share: float) -> Decision:

@@ -94,8 +94,10 @@ class ClevrTask(Task):
 
     def edits(self) -> Mapping[str, ClevrTask]:
         """One condition, one subtree (where there is more than one layer), everything: under the policies' names."""
-        smaller: tuple[Edit, ...] = ("one condition", "one subtree")[: self._config.layers]
-        return {**{edit: self._edited(edit) for edit in smaller}, "everything": self.override()}
+        edits: dict[str, ClevrTask] = {"one condition": self._edited("one condition")}
+        if self._config.layers > 1:
+            edits["one subtree"] = self._edited("one subtree")
+        return {**edits, "everything": self.override()}
 
     def unseen(self) -> ClevrTask:
         """The same scenes in the same order under policies of new names."""
