@@ -44,6 +44,8 @@ TORCH_FREE = (
     "evaluation.forgetting",
     "evaluation.harness",
     "evaluation.referral_judge",
+    "evaluation.suites",
+    "evaluation.wording",
     "rendering.openai_chat",
     "sampling.endpoint",
     "cot",

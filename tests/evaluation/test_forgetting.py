@@ -13,12 +13,11 @@ from trimpi.evaluation.forgetting import SCENE_SEED, SKILLS, forgetting_question
 from trimpi.evaluation.question import SuiteSource
 from trimpi.models.nano.train import SCENE_SEED as TAUGHT_SEED
 from trimpi.recipe import RenderedScenes
-from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
+from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, QUESTION_INSTRUCTION
 from trimpi.rendering.renderer import Renderer
 from trimpi.rewards.response import write_response
 from trimpi.sampling.local import LocalSampler
 from trimpi.tasks.clevr import rendered
-from trimpi.tasks.skills.answers import SKILL_INSTRUCTION
 from trimpi.types import Completion
 
 EACH = 3
@@ -68,7 +67,7 @@ def test_only_unseen_policies_stand_in_prompts(source: SuiteSource) -> None:
     aware = [question for question in questions if question.policy is not None]
     assert {question.tags["skill"] for question in aware} == POLICY_SKILLS
     assert {question.instruction for question in aware} == {DEFAULT_INSTRUCTION}
-    assert {question.instruction for question in policy_free(questions)} == {SKILL_INSTRUCTION}
+    assert {question.instruction for question in policy_free(questions)} == {QUESTION_INSTRUCTION}
     assert len({question.policy.name for question in aware if question.policy}) == len(aware), (
         "each a policy of its own"
     )

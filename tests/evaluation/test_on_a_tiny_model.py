@@ -24,6 +24,26 @@ def test_a_real_model_is_evaluated_on_the_prompts_that_the_renderer_makes(tmp_pa
     assert result.prompt_tokens["max"] == len(renderer.prompt_ids(prompt))
 
 
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl", "idefics3"])
+@pytest.mark.parametrize("suite", ["override", "leakage", "few_shot", "retrieval"])
+def test_prompts_with_shots_and_without_images_are_asked_of_every_family(
+    tmp_path: Path, suite: str, family: str
+) -> None:
+    model, processor = tiny_model(family)
+    renderer = Renderer(processor)
+    result = evaluate_suite(
+        ColorTask(tmp_path),
+        LocalSampler(model, renderer, batch_size=8),
+        renderer,
+        suite=suite,
+        model="tiny",
+        out_dir=tmp_path,
+        max_new_tokens=2,
+        examples=1,
+    )
+    assert result.n == sum(result.outcomes.values()) == (32 if suite == "leakage" else 1)
+
+
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "idefics3"])
 def test_the_prefill_of_a_real_model_is_measured(tmp_path: Path, family: str) -> None:
     model, processor = tiny_model(family)

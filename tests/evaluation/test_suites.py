@@ -1,15 +1,18 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from PIL import Image
 
 from evaluation.fake_evaluation import NO_ANSWER, RIGHT, TRUNCATED, WRONG, RecordingSampler, SquareTask, WordRenderer
 from trimpi.errors import DataError, RecipeError, RunError
-from trimpi.evaluation import SuiteResult, asking, evaluate_suite
+from trimpi.evaluation import SUITES, SuiteResult, asking, evaluate_suite
+from trimpi.evaluation.question import SuiteSource
 from trimpi.evaluation.results import load_result
+from trimpi.evaluation.suites import check_suite
+from trimpi.recipe import SuiteName
 
 REPLIES = [RIGHT, WRONG, NO_ANSWER, TRUNCATED]
 
@@ -175,6 +178,21 @@ def test_an_interrupted_suite_asks_only_what_is_left(tmp_path: Path, monkeypatch
 def test_an_unknown_suite_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no suite 'acuracy': choose from accuracy, in_context"):
         evaluate(tmp_path, RecordingSampler(REPLIES), suite="acuracy")
+
+
+def test_recipes_know_exactly_the_suites_there_are() -> None:
+    assert get_args(SuiteName) == SUITES
+
+
+def test_a_suite_is_checked_without_a_model(tmp_path: Path) -> None:
+    source = SuiteSource(task=SquareTask(tmp_path), seed=0)
+    for suite in ("accuracy", "in_context", "override", "leakage", "few_shot", "retrieval"):
+        check_suite(suite, source)
+    for suite in ("override_matrix", "recitation", "referral", "branching"):
+        with pytest.raises(DataError, match=f"'{suite}'.* take it out of evaluation.suites"):
+            check_suite(suite, source)
+    with pytest.raises(RecipeError, match="no suite 'speed'"):
+        check_suite("speed", source)
 
 
 def test_nothing_to_evaluate_on_is_refused(tmp_path: Path) -> None:

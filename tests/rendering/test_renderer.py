@@ -84,6 +84,18 @@ def test_text_is_what_the_template_writes_for_the_whole_chat(renderer: Renderer,
     assert whole.removeprefix(renderer.text(prompt, RESPONSE)).strip() == ""
 
 
+def test_solved_requests_stand_in_front_and_read_back(renderer: Renderer, images: list[Path]) -> None:
+    """With images and without, policy-free and policy-aware; the prompt without the last request begins the other."""
+    solved = [(example((images[0],), "And this?"), RESPONSE), (example((), "And now?"), "\\boxed{Case 2}")]
+    for policy in (None, illustrated_policy(images[1])):
+        prompt = renderer.prompt(example((images[2],)), policy, shots=solved)
+        text = renderer.text(prompt)
+        assert renderer.parse(text, prompt.images) == prompt.messages
+        assert [message.role for message in prompt.messages] == ["system", *["user", "assistant"] * 2, "user"]
+        assert text.startswith(renderer.text(renderer.prompt(solved[0][0], policy), RESPONSE))
+        assert renderer.prompt_ids(prompt)
+
+
 def test_decode_gives_the_response_back(renderer: Renderer) -> None:
     ids = renderer.response_ids(RESPONSE)
     assert ids[-1] == renderer.end_of_turn_id

@@ -42,6 +42,12 @@ def test_vm_cpt_trains_on_the_policy_too() -> None:
     assert summary.tokens == 2 * (110 + len("<think>The policy says so.</think>\\boxed{left}"))
 
 
+def test_fine_tuning_with_the_policy_in_the_prompt_trains_on_longer_prompts() -> None:
+    stage = {"type": "direct_sft", "epochs": 1, "prompt": "policy_aware"}
+    (summary,) = check_recipe(make_recipe(stages=[stage]), WordTask(), LetterCounter()).stages
+    assert summary.tokens == 4 * (110 + len("\\boxed{left}"))
+
+
 def test_rl_tokens_are_a_bound() -> None:
     stage = {"type": "rl", "steps": 5, "prompts_per_step": 3, "group_size": 2, "max_new_tokens": 50}
     (summary,) = check_recipe(make_recipe(stages=[stage]), WordTask(), LetterCounter()).stages

@@ -68,6 +68,21 @@ def test_run_leaves_everything_in_its_place(tmp_path: Path) -> None:
     assert (out / "report.html").is_file()
 
 
+def test_suites_the_task_cannot_carry_out_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    world = FakeWorld()
+    with pytest.raises(DataError, match="'referral' holds reasoning against the policy"):
+        run(tmp_path, world, make_recipe(evaluation={"suites": ["accuracy", "referral"]}))
+    assert (world.stages_begun, world.evaluated) == ([], [])
+    assert not (tmp_path / "run" / "recipe.yaml").exists()
+
+
+def test_every_suite_of_the_recipe_is_carried_out(tmp_path: Path) -> None:
+    recipe = make_recipe(evaluation={"suites": ["override", "leakage", "few_shot", "retrieval"]})
+    out = run(tmp_path, FakeWorld(), recipe)
+    written = {path.stem for path in (out / "eval" / "03-rl").glob("*.json")}
+    assert written == {"override", "leakage", "few_shot", "retrieval", "efficiency"}
+
+
 def test_manifest_says_what_was_run(tmp_path: Path) -> None:
     out = run(tmp_path, FakeWorld())
     manifest = json.loads((out / "manifest.json").read_text())

@@ -9,6 +9,9 @@ import typer
 
 from trimpi.cli.arguments import Overrides, RecipeFile
 
+WIDTH_OF_FILES = 120
+"""Columns of what is not printed on a terminal."""
+
 
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model folder, a hub id, or nano.")],
@@ -27,10 +30,12 @@ def evaluate(
 
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import evaluate_model, quiet_libraries, task_of
-    from trimpi.cli.tables import benchmarks_table, divergence_table, suites_table
+    from trimpi.cli.tables import benchmarks_table, divergence_table, suite_tables
     from trimpi.evaluation.results import DIVERGENCE_FILE, HARNESS_FILE, load_result
     from trimpi.evaluation.storage import read_json
+    from trimpi.evaluation.wording import details_in_words
     from trimpi.models.loading import resolve_model_path
+    from trimpi.run.inputs import validate_suites
     from trimpi.run.services import evaluation_request
 
     quiet_libraries()
@@ -39,6 +44,7 @@ def evaluate(
     with reporter.track("preparing the data") as progress:
         task = task_of(recipe, progress)
         task.validate()
+        validate_suites(recipe, task)
     folder = out or Path("evals") / recipe.name / Path(model).name
     request = evaluation_request(
         recipe,
@@ -51,12 +57,16 @@ def evaluate(
     )
     evaluate_model(request)
     results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
-    tables = [suites_table(model, results)]
+    tables = suite_tables(model, results)
     if "forgetting" in recipe.evaluation.suites:
         tables.append(divergence_table(model, read_json(folder / DIVERGENCE_FILE)))
     if recipe.evaluation.harness is not None:
         tables.append(benchmarks_table(model, read_json(folder / HARNESS_FILE)))
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_OF_FILES)
     for table in tables:
         console.print(table)
+    for line in (line for result in results for line in details_in_words(result)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"results: {folder}")

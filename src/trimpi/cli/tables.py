@@ -10,22 +10,30 @@ from rich.markup import escape
 from rich.table import Table
 
 from trimpi.evaluation.results import SuiteResult
+from trimpi.interval import wilson_interval
 from trimpi.run.check import CheckResult
 
 
-def suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
-    """One row per suite of one model."""
-    table = _table(escape(model), "suite", "accuracy", "95 % interval", "majority", "n", "prompt tokens", "seconds")
+def suite_tables(model: str, results: Sequence[SuiteResult]) -> list[Table]:
+    """One row per suite of one model; then, where suites count parts of their questions apart, one row per part."""
+    tables = [_suites_table(model, results)]
+    if any(result.per_tag for result in results):
+        tables.append(_tags_table(results))
+    return tables
+
+
+def _suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
+    headings = ("suite", "n", "accuracy", "95 % interval", "majority", "wrong", "no answer", "truncated", "tokens")
+    table = _table(escape(model), *headings)
     for result in results:
-        low, high = result.interval
         table.add_row(
             result.suite,
+            f"{result.n:,}",
             f"{result.accuracy:.1%}",
-            f"{low:.1%} - {high:.1%}",
-            f"{result.majority:.1%}",
-            str(result.n),
-            f"{result.prompt_tokens['mean']:.0f}",
-            f"{result.seconds:.1f}",
+            _interval(result.interval),
+            f"{result.majority:.1%}" if result.majority else "",
+            *(f"{result.outcomes[outcome]:,}" for outcome in ("wrong", "no_answer", "truncated")),
+            f"{result.prompt_tokens['mean']:,.0f}",
         )
     return table
 
@@ -48,6 +56,22 @@ def benchmarks_table(model: str, result: Mapping[str, Any]) -> Table:
         names = (escape(score[key]) for key in ("task", "metric", "filter"))
         table.add_row(*names, f"{score['value']:.4f}", stderr, str(score["n"] or ""))
     return table
+
+
+def _tags_table(results: Sequence[SuiteResult]) -> Table:
+    table = _table("parts of suites", "suite: part", "n", "accuracy", "95 % interval")
+    for result in results:
+        for tag, values in result.per_tag.items():
+            for value, count in values.items():
+                n, correct = count["n"], count["correct"]
+                part = escape(f"{result.suite}: {tag} {value}")
+                table.add_row(part, f"{n:,}", f"{correct / n:.1%}", _interval(wilson_interval(correct, n)))
+    return table
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    low, high = bounds
+    return f"{low:.1%} - {high:.1%}"
 
 
 def check_tables(result: CheckResult) -> list[Table]:
@@ -87,5 +111,5 @@ def check_tables(result: CheckResult) -> list[Table]:
 def _table(title: str, *headings: str) -> Table:
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number == 0 else "right")
+        table.add_column(heading, justify="left" if number == 0 else "right", no_wrap=number == 0)
     return table

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
+from typing import Any
+
+from trimpi.evaluation.derived import Derivation, completion_of, judge_gold
+from trimpi.evaluation.question import SuiteSource
+from trimpi.evaluation.results import ExampleRecord
+from trimpi.types import Outcome
+
+PATH = " > "
+"""Between the sections of a path, in records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +56,59 @@ def branching_error(
         nonexistent={section: cited_counts[section] for section in sorted(cited_counts) if section not in sections},
         mean_absolute_difference=sum(differences) / len(differences) if differences else 0.0,
     )
+
+
+def branching(source: SuiteSource, records: Sequence[ExampleRecord]) -> Derivation:
+    """The sections that the records of `accuracy` cite, against those of the gold chains of the same requests.
+
+    A record is "correct" when it cites the gold sections in their order; `extracted` and `gold` are the two paths.
+    Without a citation it is "no_answer". `details` hold the branching error of all records and of each policy's.
+    """
+    examples = {example.id: example for example in source.requests}
+    cited, gold = [], []
+    for record in records:
+        example = examples[record.id]
+        judgement, gold_judgement = source.task.judge(example, completion_of(record)), judge_gold(source.task, example)
+        cited.append(judgement.cited if judgement else ())
+        gold.append(gold_judgement.cited if gold_judgement else ())
+    return Derivation(
+        records=[_record(record, *paths) for record, *paths in zip(records, cited, gold, strict=True)],
+        details=_details(source, [record.policy for record in records], cited, gold),
+    )
+
+
+def _record(record: ExampleRecord, cited: Sequence[str], gold: Sequence[str]) -> ExampleRecord:
+    outcome: Outcome = "correct" if cited == gold else "wrong" if cited else "no_answer"
+    if outcome != "correct" and record.outcome == "truncated":
+        outcome = "truncated"
+    return replace(
+        record,
+        extracted=PATH.join(cited) or None,
+        gold=PATH.join(gold),
+        value=float(outcome == "correct"),
+        outcome=outcome,
+        reason="cites the gold sections" if outcome == "correct" else f"expected {PATH.join(gold)}",
+        parts={},
+        error=None,
+    )
+
+
+def _details(
+    source: SuiteSource, policies: Sequence[str], cited: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]
+) -> Mapping[str, Any]:
+    names = list(dict.fromkeys(policies))
+    existing = {name: source.task.section_ids(name) for name in names}
+    per_policy = {}
+    for name in names:
+        of_policy = [number for number, policy in enumerate(policies) if policy == name]
+        per_policy[name] = _as_data(
+            branching_error([cited[at] for at in of_policy], [gold[at] for at in of_policy], existing[name])
+        )
+    together = dict.fromkeys(chain.from_iterable(existing.values()))
+    return {**_as_data(branching_error(cited, gold, together)), "per_policy": per_policy}
+
+
+def _as_data(error: BranchingError) -> dict[str, Any]:
+    """With the mean absolute difference for a hundred responses, which compares between numbers of responses."""
+    per_hundred = 100 * error.mean_absolute_difference / error.responses if error.responses else 0.0
+    return {**asdict(error), "mean_absolute_difference_per_100": per_hundred}

@@ -13,13 +13,13 @@ from functools import partial
 from trimpi.errors import DataError
 from trimpi.evaluation.question import Question, SuiteSource
 from trimpi.policies import Policy
-from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
+from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, QUESTION_INSTRUCTION
 from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
 from trimpi.tasks.clevr.rendered import rendered_scenes
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.clevr.tree import sample_tree, walk
-from trimpi.tasks.skills.answers import SKILL_INSTRUCTION, score_answer
+from trimpi.tasks.skills.answers import score_answer
 from trimpi.tasks.skills.scene_questions import SCENE_SKILLS
 from trimpi.tasks.skills.text_skills import TEXT_SKILLS
 from trimpi.types import Example
@@ -56,13 +56,13 @@ def policy_free(questions: Sequence[Question]) -> list[Question]:
 def _scene_question(skill: str, id: str, rng: random.Random, scene: Scene) -> Question:
     prompt, gold = SCENE_SKILLS[skill](rng, scene)
     example = Example(id=id, policy_name=skill, prompt=prompt, images=(scene.image,), answer=gold)
-    return _question(skill, example, gold, SKILL_INSTRUCTION)
+    return _question(skill, example, gold, QUESTION_INSTRUCTION)
 
 
 def _text_question(skill: str, id: str, rng: random.Random, scene: Scene) -> Question:
     prompt, gold = TEXT_SKILLS[skill](rng)
     example = Example(id=id, policy_name=skill, prompt=prompt, images=(), answer=gold)
-    return _question(skill, example, gold, SKILL_INSTRUCTION)
+    return _question(skill, example, gold, QUESTION_INSTRUCTION)
 
 
 def _policy_question(layers: int, skill: str, id: str, rng: random.Random, scene: Scene) -> Question:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -52,3 +52,14 @@ class SuiteSource:
 def as_scored_by(task: Task, example: Example) -> Scorer:
     """The task's own score of completions of one request."""
     return lambda completion: task.score(example, completion)
+
+
+def blaming(error: str, mistaken: Scorer, scorer: Scorer) -> Scorer:
+    """The scorer; an answer that it does not take for right, but `mistaken` does, gets that kind of error."""
+
+    def score(completion: Completion) -> Score:
+        own = scorer(completion)
+        blamed = own.outcome != "correct" and mistaken(completion).outcome == "correct"
+        return replace(own, error=error) if blamed else own
+
+    return score

@@ -35,7 +35,7 @@ class ExampleRecord:
 
     `request` is the text of the request alone. `parts` and `error` are the score's; `sections` are those of the policy
     that decide the answer; `tags` are the question's. `steps` are the judged steps of the reasoning, in suites that
-    judge it: objects with text, verdict, error and why.
+    judge it: objects with text, verdict, error, why, section, and whether it is the first_wrong.
     """
 
     id: str
@@ -62,10 +62,10 @@ class SuiteResult:
     """The result of one suite on one model. Rates are in [0, 1].
 
     `interval` is the Wilson 95 % interval of `accuracy`. `majority` is what one fixed answer per policy would score at
-    best: the rate of each policy's commonest gold answer. `prompt_tokens` counts image tokens too. `score` is the mean
-    of the examples' values, `parts` those of what they are made of; `errors` counts kinds of errors. `per_section`
-    counts the examples that each section of the policy decides, `per_tag` those with each value of each tag. `details`
-    are what a suite has to say beyond that.
+    best: the rate of each policy's commonest gold answer; 0 where there are none. `prompt_tokens` counts image tokens
+    too. `score` is the mean of the examples' values, `parts` those of what they are made of; `errors` counts kinds of
+    errors. `per_section` counts the examples that each section of the policy decides, `per_tag` those with each value
+    of each tag. `details` are what a suite has to say beyond that.
     """
 
     suite: str
@@ -113,7 +113,7 @@ def summarise(
         correct=correct,
         accuracy=correct / n,
         interval=wilson_interval(correct, n),
-        majority=majority_rate((record.policy, record.gold) for record in records),
+        majority=majority_rate((record.policy, record.gold) for record in records if record.gold),
         per_policy=_per_policy(records),
         outcomes={outcome: outcomes[outcome] for outcome in OUTCOMES},
         seed=seed,
@@ -132,13 +132,13 @@ def summarise(
 def majority_rate(answers: Iterable[tuple[str, str]]) -> float:
     """The share of (policy, gold answer) pairs that hold their policy's commonest answer: the score of not looking.
 
-    Policy by policy, since a request names its policy.
+    Policy by policy, since a request names its policy. 0 without answers.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for policy, answer in answers:
         counts[policy][answer] += 1
     commonest = sum(max(counter.values()) for counter in counts.values())
-    return commonest / sum(counter.total() for counter in counts.values())
+    return commonest / max(sum(counter.total() for counter in counts.values()), 1)
 
 
 def _mean(values: Sequence[float]) -> Mean:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trimpi.errors import DataError, RecipeError
+from trimpi.evaluation.accuracy import accuracy_questions, in_context_questions
 from trimpi.evaluation.asking import ask, prompt_id
+from trimpi.evaluation.branching import branching
+from trimpi.evaluation.derived import Derivation, refuse_unjudged
+from trimpi.evaluation.few_shot import few_shot_questions
 from trimpi.evaluation.forgetting import forgetting_questions
-from trimpi.evaluation.question import Question, SuiteSource, as_scored_by
-from trimpi.evaluation.results import SuiteResult, load_records, load_result, summarise
+from trimpi.evaluation.leakage import leakage_details, leakage_questions
+from trimpi.evaluation.override import override_details, override_questions
+from trimpi.evaluation.override_matrix import override_matrix_details, override_matrix_questions
+from trimpi.evaluation.question import Question, SuiteSource
+from trimpi.evaluation.recitation import recitation_questions
+from trimpi.evaluation.referral import referral
+from trimpi.evaluation.results import ExampleRecord, SuiteResult, load_records, load_result, summarise
+from trimpi.evaluation.retrieval import retrieval_questions
 from trimpi.evaluation.storage import to_jsonl, write_atomically
 from trimpi.tasks.base import Task
 
@@ -20,33 +31,38 @@ if TYPE_CHECKING:
     from trimpi.sampling.sampler import Progress, Sampler
 
 
-def accuracy_questions(source: SuiteSource) -> list[Question]:
-    """Every test request without the policy (paper, end task accuracy)."""
-    return [
-        Question(id=request.id, example=request, score=as_scored_by(source.task, request))
-        for request in source.requests
-    ]
-
-
-def in_context_questions(source: SuiteSource) -> list[Question]:
-    """Every test request with the policy back in the prompt (paper, Policy In-Context)."""
-    return [
-        Question(
-            id=request.id,
-            example=request,
-            score=as_scored_by(source.task, request),
-            policy=source.task.policy_of(request),
-        )
-        for request in source.requests
-    ]
-
-
 QUESTIONS: Mapping[str, Callable[[SuiteSource], Sequence[Question]]] = {
     "accuracy": accuracy_questions,
     "in_context": in_context_questions,
     "forgetting": forgetting_questions,
+    "override": override_questions,
+    "override_matrix": override_matrix_questions,
+    "recitation": recitation_questions,
+    "leakage": leakage_questions,
+    "few_shot": few_shot_questions,
+    "retrieval": retrieval_questions,
 }
-SUITES = tuple(QUESTIONS)
+"""Suites that ask a model something."""
+DETAILS: Mapping[str, Callable[[SuiteSource, Sequence[ExampleRecord]], Mapping[str, Any]]] = {
+    "override": override_details,
+    "override_matrix": override_matrix_details,
+    "leakage": leakage_details,
+}
+"""What some of them say beyond counts."""
+DERIVED: Mapping[str, Callable[[SuiteSource, Sequence[ExampleRecord]], Derivation]] = {
+    "referral": referral,
+    "branching": branching,
+}
+"""Suites that look again at the records of `accuracy`."""
+SUITES = (*QUESTIONS, *DERIVED)
+
+
+def check_suite(suite: str, source: SuiteSource) -> None:
+    """Raises RecipeError for an unknown suite, DataError for one that the task does not have what it takes for."""
+    if suite in DERIVED:
+        refuse_unjudged(suite, source)
+    else:
+        _questions(suite, source)
 
 
 def evaluate_suite(
@@ -68,21 +84,37 @@ def evaluate_suite(
 
     `out_dir/SUITE.jsonl` gets one line per question. `model` names the model in the result. `progress` is handed to
     the sampler. A finished suite of the same model, settings and prompts is read back instead of being run again, an
-    interrupted one goes on where it stopped. Raises RecipeError for an unknown suite, DataError when there is nothing
-    to ask.
+    interrupted one goes on where it stopped. A suite that looks at the records of `accuracy` has these made first where
+    they are missing. Raises RecipeError for an unknown suite, DataError when there is nothing to ask.
     """
-    if suite not in QUESTIONS:
-        raise RecipeError(f"there is no suite {suite!r}: choose from {', '.join(SUITES)}")
     source = SuiteSource(task=task, seed=seed, examples=examples, skill_examples=skill_examples, cache_dir=cache_dir)
-    questions = QUESTIONS[suite](source)
-    if not questions:
-        raise DataError(f"the suite {suite!r} has no examples: the test split is empty, or evaluation.examples is 0")
+    settings: dict[str, Any] = {"suite": suite, "model": model, "seed": seed, "max_new_tokens": max_new_tokens}
+    if suite not in DERIVED:
+        return _ask(source, sampler, renderer, settings, out_dir=out_dir, progress=progress)
+    refuse_unjudged(suite, source)
+    _ask(source, sampler, renderer, {**settings, "suite": "accuracy"}, out_dir=out_dir, progress=progress)
+    derived = DERIVED[suite](source, load_records(out_dir / "accuracy.jsonl"))
+    if not derived.records:
+        raise DataError(f"the suite {suite!r} could judge none of the answers: take it out of evaluation.suites")
+    return _write(out_dir, derived.records, settings, seconds=0.0, details=derived.details)
+
+
+def _ask(
+    source: SuiteSource,
+    sampler: Sampler,
+    renderer: Renderer,
+    settings: Mapping[str, Any],
+    *,
+    out_dir: Path,
+    progress: Progress | None,
+) -> SuiteResult:
+    suite = settings["suite"]
+    questions = _questions(suite, source)
     prompts = [
         renderer.prompt(question.example, question.policy, shots=question.shots, instruction=question.instruction)
         for question in questions
     ]
     prompt_ids = [prompt_id(renderer, prompt) for prompt in prompts]
-    settings: dict[str, Any] = {"suite": suite, "model": model, "seed": seed, "max_new_tokens": max_new_tokens}
     finished = _finished(out_dir / f"{suite}.json", settings, [question.id for question in questions], prompt_ids)
     if finished is not None:
         return finished
@@ -90,11 +122,33 @@ def evaluate_suite(
     records, seconds = ask(
         questions, prompts, prompt_ids, sampler, renderer, path=unfinished, settings=settings, progress=progress
     )
-    result = summarise(records, **settings, seconds=seconds)
-    write_atomically(out_dir / f"{suite}.jsonl", to_jsonl(asdict(record) for record in records))
-    # The result comes last: its presence says that the suite is finished.
-    write_atomically(out_dir / f"{suite}.json", result.to_json())
+    details = DETAILS[suite](source, records) if suite in DETAILS else {}
+    result = _write(out_dir, records, settings, seconds=seconds, details=details)
     unfinished.unlink()
+    return result
+
+
+def _questions(suite: str, source: SuiteSource) -> Sequence[Question]:
+    if suite not in QUESTIONS:
+        raise RecipeError(f"there is no suite {suite!r}: choose from {', '.join(SUITES)}")
+    questions = QUESTIONS[suite](source)
+    if not questions:
+        raise DataError(f"the suite {suite!r} has no examples: the test split is empty, or evaluation.examples is 0")
+    return questions
+
+
+def _write(
+    out_dir: Path,
+    records: Sequence[ExampleRecord],
+    settings: Mapping[str, Any],
+    *,
+    seconds: float,
+    details: Mapping[str, Any],
+) -> SuiteResult:
+    result = summarise(records, **settings, seconds=seconds, details=json.loads(json.dumps(details)))
+    write_atomically(out_dir / f"{result.suite}.jsonl", to_jsonl(asdict(record) for record in records))
+    # The result comes last: its presence says that the suite is finished.
+    write_atomically(out_dir / f"{result.suite}.json", result.to_json())
     return result
 
 

@@ -8,7 +8,20 @@ from pydantic import Field
 
 from trimpi.recipe.strict import StrictModel
 
-SuiteName = Literal["accuracy", "in_context", "forgetting"]
+SuiteName = Literal[
+    "accuracy",
+    "in_context",
+    "override",
+    "override_matrix",
+    "recitation",
+    "leakage",
+    "few_shot",
+    "retrieval",
+    "referral",
+    "branching",
+    "forgetting",
+]
+"""The suites of `evaluation/suites.py`."""
 
 
 class HarnessConfig(StrictModel):
@@ -24,8 +37,10 @@ class HarnessConfig(StrictModel):
 
 
 class EvaluationConfig(StrictModel):
-    """`examples` caps the test examples of a suite (null: all of them); `base` evaluates the model before any stage.
+    """`examples` caps the test requests of a suite (null: all of them); `base` evaluates the model before any stage.
 
+    A suite may ask a request several times (`override`, `override_matrix`), or other things altogether, which are not
+    capped (`recitation`, `leakage`, `forgetting`). `referral` and `branching` look at the answers of `accuracy`.
     `skill_examples` are the questions of every skill in the suite `forgetting`.
     """
 

@@ -12,6 +12,7 @@ from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.strict import StrictModel
 
 COT_SOURCES = ("gold", "forward", "reverse")
+TrainingPrompt = Literal["policy_free", "policy_aware"]
 
 
 class LoraConfig(StrictModel):
@@ -89,9 +90,14 @@ class VmCptConfig(CotTrainingConfig):
 
 
 class DirectSftConfig(SupervisedConfig):
-    """Policy-free supervised fine-tuning on answers without reasoning."""
+    """Policy-free supervised fine-tuning on answers without reasoning.
+
+    `prompt` "policy_aware" is a baseline: the policy is in the prompt in training and dropped afterwards, which leaves
+    nearly random answers (paper, Training).
+    """
 
     type: Literal["direct_sft"] = "direct_sft"
+    prompt: TrainingPrompt = "policy_free"
     learning_rate: Positive = 1e-4
     batch_size: Count = 16
     epochs: Positive = 2
@@ -99,9 +105,10 @@ class DirectSftConfig(SupervisedConfig):
 
 
 class CotSftConfig(CotTrainingConfig):
-    """Policy-free supervised fine-tuning on reasoning and answer."""
+    """Policy-free supervised fine-tuning on reasoning and answer. `prompt` as in DirectSftConfig."""
 
     type: Literal["cot_sft"] = "cot_sft"
+    prompt: TrainingPrompt = "policy_free"
     learning_rate: Positive = 1e-4
     batch_size: Count = 16
     epochs: Positive = 5

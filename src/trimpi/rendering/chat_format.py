@@ -21,6 +21,7 @@ from trimpi.types import ImagePart, Message, Part, Role
 
 PLACEHOLDER = ImagePart(path=Path("image"))
 SYSTEM, USER, AFTER, ASSISTANT = "probe-system", "probe-user", "probe-after", "probe-assistant"
+AGAIN = "probe-again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class ChatFormat:
     system_open: str
     user_open_text: str  # from the end of the system turn's content to a user turn that begins with text
     user_open_image: str  # the same for one that begins with an image; some families differ in a space
+    next_user_open_text: str  # from the end of the model's text to another user turn, where solved requests come first
+    next_user_open_image: str
     generation_prompt: str  # from the end of the user turn's content to where the model begins to write
     response_prefix: str  # white space the template puts before the model's text
     turn_close: str  # what follows the model's text
@@ -38,24 +41,29 @@ class ChatFormat:
 
     @property
     def boundaries(self) -> tuple[str, ...]:
-        return (self.user_open_text, self.user_open_image, self.generation_prompt, self.image_markup)
+        openers = (self.user_open_text, self.user_open_image, self.next_user_open_text, self.next_user_open_image)
+        return (*openers, self.generation_prompt, self.image_markup)
 
     def parse(self, text: str, *, end_of_turn: str) -> tuple[Message, ...]:
         """The turns of a rendered chat, images as `PLACEHOLDER`. Raises DataError for any other text."""
-        user = f"{re.escape(self.user_open_image)}(?={re.escape(self.image_markup)})|{re.escape(self.user_open_text)}"
-        chat = re.fullmatch(
-            f"{re.escape(self.system_open)}(?P<system>.*?)(?:{user})"
-            f"(?P<user>.*?)(?:{re.escape(self.generation_prompt)}(?P<assistant>.*))?",
-            text,
-            re.DOTALL,
-        )
-        if chat is None:
+        system, opened, rest = self._cut(text.removeprefix(self.system_open), self.user_open_text, self.user_open_image)
+        if not text.startswith(self.system_open) or not opened:
             raise DataError(f"not a chat of this model: it should begin with {self.system_open!r}, got {text[:80]!r}")
-        messages = [self._message("system", chat["system"]), self._message("user", chat["user"])]
-        if chat["assistant"]:
-            written = chat["assistant"].removeprefix(self.response_prefix).removesuffix(end_of_turn)
-            messages.append(self._message("assistant", written))
+        messages = [self._message("system", system)]
+        while opened:
+            asked, _, answered = rest.partition(self.generation_prompt)
+            messages.append(self._message("user", asked))
+            written, opened, rest = self._cut(answered, self.next_user_open_text, self.next_user_open_image)
+            if written:
+                written = written.removeprefix(self.response_prefix).removesuffix("" if opened else end_of_turn)
+                messages.append(self._message("assistant", written))
         return tuple(messages)
+
+    def _cut(self, text: str, open_text: str, open_image: str) -> tuple[str, bool, str]:
+        """What stands before the first user turn, whether there is one, and what its opener is followed by."""
+        opener = f"{re.escape(open_image)}(?={re.escape(self.image_markup)})|{re.escape(open_text)}"
+        found = re.search(opener, text)
+        return (text[: found.start()], True, text[found.end() :]) if found else (text, False, "")
 
     def _message(self, role: Role, content: str) -> Message:
         texts = content.split(self.image_markup)
@@ -82,10 +90,16 @@ def learn_chat_format(processor: Any) -> ChatFormat:
             f"the chat template opens the model's turn with {generation_prompt!r} but writes a given answer after "
             f"{answered!r}: use a model whose template adds nothing to an answer (Instruct rather than Thinking)"
         )
+    open_text, open_image = (
+        _between(render(processor, [system, user, _turn("assistant", ASSISTANT), again]), ASSISTANT, AGAIN)
+        for again in (_turn("user", AGAIN), _turn("user", PLACEHOLDER, AGAIN))
+    )
     return ChatFormat(
         system_open=chat.partition(SYSTEM)[0],
         user_open_text=_between(chat, SYSTEM, USER),
         user_open_image=user_open_image.removesuffix(image_markup),
+        next_user_open_text=open_text,
+        next_user_open_image=open_image.removesuffix(image_markup),
         generation_prompt=generation_prompt,
         response_prefix=response_prefix,
         turn_close=chat.partition(ASSISTANT)[2],

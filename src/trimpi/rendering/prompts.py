@@ -25,6 +25,9 @@ apply and what they say, and what follows. Write as one who is finding the answe
 Whoever reads the reasoning does not see the policy. Write the reasoning only, as plain text: no tags, no box, no \
 heading."""
 """What follows a request whose answer is to be explained."""
+QUESTION_INSTRUCTION = "Answer the question."
+"""The system turn of requests whose answer is plain text."""
+UPDATE_NOTICE = "Policy {name} has been updated. Follow the update."
 POLICY_SEPARATOR = "\n\n"
 
 PolicyTurn = Literal["system", "user"]
@@ -99,6 +102,11 @@ def make_prompt(
         turns[0][1][:0] = [*policy.sections, POLICY_SEPARATOR]
     messages = (Message(role=role, parts=join_texts(parts)) for role, parts in [("system", system), *turns])
     return Prompt(messages=tuple(messages), policy_aware=policy is not None)
+
+
+def as_update(policy: Policy) -> Policy:
+    """A policy as it stands in a prompt that updates an earlier one of its name: behind a line that says so."""
+    return Policy(name=policy.name, sections=(f"{UPDATE_NOTICE.format(name=policy.name)}\n", *policy.sections))
 
 
 def _asked(example: Example) -> list[Part]:

@@ -136,7 +136,8 @@ def _summarise_stage(
     else:
         passes = max(1, round(len(examples) * stage.epochs))
         steps = ceil(passes / (stage.batch_size * stage.gradient_accumulation * processes))
-        prompt = train.policy_aware_tokens if isinstance(stage, VmCptConfig) else train.policy_free_tokens
+        aware = isinstance(stage, VmCptConfig) or stage.prompt == "policy_aware"
+        prompt = train.policy_aware_tokens if aware else train.policy_free_tokens
         total = passes * (prompt + _response_tokens(stage, examples[:SAMPLED_EXAMPLES], tokens))
     return StageSummary(
         name=name, examples=len(examples), steps=steps, tokens=total, tokens_are_a_bound=isinstance(stage, RlConfig)

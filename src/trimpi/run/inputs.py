@@ -8,6 +8,8 @@ from pathlib import Path
 from trimpi.cot.gold import gold_cots
 from trimpi.cot.store import load_cots
 from trimpi.evaluation.harness import check_harness
+from trimpi.evaluation.question import SuiteSource
+from trimpi.evaluation.suites import check_suite
 from trimpi.recipe import CotTrainingConfig, EndpointConfig, Recipe
 from trimpi.run.directory import stage_name
 from trimpi.sampling.endpoint import endpoint_access
@@ -16,7 +18,7 @@ from trimpi.tasks.selection import first_per_policy
 
 
 def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ()) -> None:
-    """Check gold answers, the chains of thought that stages will read, and the way to endpoints that will write them.
+    """Check gold answers, the suites, the chains of thought that stages read, and the way to endpoints that write them.
 
     `sampled` names the stages whose chains of thought are written already: they need no endpoint any more. Raises
     DataError for the first wrong answer or chain of thought, EndpointError for an endpoint that is not set up, and
@@ -25,6 +27,7 @@ def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ())
     if recipe.evaluation.harness is not None:
         check_harness(recipe.evaluation.harness)
     task.validate()
+    validate_suites(recipe, task)
     for number, stage in enumerate(recipe.stages, start=1):
         if not isinstance(stage, CotTrainingConfig):
             continue
@@ -35,3 +38,10 @@ def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ())
             load_cots(Path(stage.cot), task.examples("train"))
         elif isinstance(sampling.generator, EndpointConfig) and stage_name(number, stage.type) not in sampled:
             endpoint_access(sampling.generator)
+
+
+def validate_suites(recipe: Recipe, task: Task) -> None:
+    """Raises DataError for the first suite of the recipe that the task does not have what it takes for."""
+    source = SuiteSource(task=task, seed=recipe.seed, examples=recipe.evaluation.examples)
+    for suite in recipe.evaluation.suites:
+        check_suite(suite, source)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from trimpi.errors import DataError
 from trimpi.policies import Policy
-from trimpi.rewards.exact_match import score_exact_match
 from trimpi.rewards.response import write_response
+from trimpi.tasks.reciting import score_recited
 from trimpi.types import Completion, Example, Judgement, Score, Split
 
 
@@ -31,6 +31,25 @@ class Task(ABC):
     @abstractmethod
     def override(self) -> Task:
         """The same requests under updated policies of the same names, gold answers to match (paper, Override)."""
+
+    def edits(self) -> Mapping[str, Task]:
+        """Updates by the size of what they change, smallest first: each a task as `override` gives one.
+
+        Request for request they are this task's, ids included. An update that is not in a task's policies stands in its
+        requests.
+        """
+        return {"everything": self.override()}
+
+    def unseen(self) -> Task | None:
+        """The same requests, one by one, under fresh policies of other names that no model was trained on.
+
+        None where a task has no such policies.
+        """
+        return None
+
+    def unnamed(self, example: Example) -> Example | None:
+        """A request worded without the name of its policy; None where a task cannot."""
+        return None
 
     @abstractmethod
     def wrong_answer(self, example: Example) -> str:
@@ -61,8 +80,8 @@ class Task(ABC):
         return ()
 
     def score_recitation(self, example: Example, completion: Completion) -> Score:
-        """How well a completion answers one of `recitations`: value in [0, 1]."""
-        return score_exact_match(completion, example.answer)
+        """How well a completion answers one of `recitations`: value in [0, 1]. A recitation need not be boxed."""
+        return score_recited(completion, example.answer)
 
     def validate(self) -> None:
         """Every gold answer scores 1, a wrong one less, ids are unique, no request is in both splits.

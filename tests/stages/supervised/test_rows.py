@@ -42,6 +42,17 @@ def test_direct_sft_learns_the_bare_answer(tmp_path: Path) -> None:
     assert LOSS_ON["direct_sft"] == "response"
 
 
+def test_the_policy_can_be_in_the_prompt_in_training_alone(tmp_path: Path) -> None:
+    """The baseline learns the same response, and nothing of the policy's text."""
+    cots = gold_cots(ColorTask(tmp_path, examples=2).examples("train"))
+    for config, texts in ((CotSftConfig(prompt="policy_aware"), cots), (DirectSftConfig(prompt="policy_aware"), None)):
+        free = rows(type(config)(), tmp_path, texts)[0]
+        aware = rows(config, tmp_path, texts)[0]
+        assert aware.prompt.policy_aware and not free.prompt.policy_aware
+        assert aware.response == free.response
+        assert LOSS_ON[config.type] == "response"
+
+
 def test_examples_without_a_chain_of_thought_are_left_out(tmp_path: Path) -> None:
     cots = [CotRecord(id="train-1", cot="Blue.", answer="blue"), CotRecord(id="not chosen", cot="", answer="")]
     assert [row.response for row in rows(CotSftConfig(), tmp_path, cots)] == ["<think>Blue.</think>\\boxed{blue}"]

@@ -19,7 +19,7 @@ def score(answer: str) -> Score:
 
 def test_the_request_names_the_section_and_its_answer_is_the_policys_text() -> None:
     example = make_recitation("L2-Surinu", SMALL, frozenset())
-    assert example.prompt == "Policy L2-Surinu: what does Condition 1.1 ask, and where do its answers lead?"
+    assert example.prompt == "Policy L2-Surinu: what does Condition 1.1 say?"
     assert example.answer == GOLD
     assert example.images == ()
     first = make_recitation("L2-Surinu", make_tree(), frozenset({"1"}))
@@ -58,9 +58,34 @@ def test_every_part_counts_a_third(answer: str, parts: tuple[int, int, int]) -> 
     assert got.outcome == ("correct" if all(parts) else "wrong")
 
 
-def test_no_answer_is_not_wrong() -> None:
-    got = score_recitation(Completion(text="Hm.", token_ids=()), SMALL, frozenset())
-    assert (got.value, got.outcome) == (0.0, "no_answer")
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Condition 1.1\n{GOLD}",
+        f"## Condition 1.1:\n{GOLD}",
+        f"<think>It is about size.</think>{GOLD}",
+        f"<think>It is about size.</think>\\boxed{{Condition 1.1\n{GOLD}}}",
+        f"It says:\n\\boxed{{{GOLD}}}",
+    ],
+)
+def test_the_box_is_read_or_what_follows_the_thought_or_everything(text: str) -> None:
+    got = score_recitation(Completion(text=text, token_ids=()), SMALL, frozenset())
+    assert (got.value, got.outcome) == (1.0, "correct")
+
+
+def test_another_sections_heading_is_not_taken_for_its_own() -> None:
+    for heading in ("Condition 1", "Condition 1.1.2", "Condition 1.2"):
+        assert score(f"{heading}\n{GOLD}").parts == {"question": 0.0, "yes": 1.0, "no": 1.0}
+
+
+def test_nothing_said_and_cut_off_are_not_wrong() -> None:
+    nothing = score_recitation(Completion(text="<think>Hm.</think>", token_ids=()), SMALL, frozenset())
+    assert (nothing.value, nothing.outcome, nothing.extracted) == (0.0, "no_answer", None)
+    cut = Completion(
+        text="Is one of the cyan objects small? Yes: respond Case 1. No: resp", token_ids=(), truncated=True
+    )
+    got = score_recitation(cut, SMALL, frozenset())
+    assert (got.value, got.outcome) == (pytest.approx(2 / 3), "truncated")
 
 
 def test_hostile_answers_are_scored_quickly() -> None:

@@ -14,7 +14,7 @@ from trimpi.recipe import ClevrTaskConfig
 from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr import rendered
 from trimpi.tasks.clevr.task import ClevrTask
-from trimpi.tasks.clevr.tree import walk
+from trimpi.tasks.clevr.tree import decisions, walk
 from trimpi.types import Completion, Example, ImagePart
 
 
@@ -83,6 +83,52 @@ def test_override_keeps_names_and_requests_and_changes_the_policy(cache_dir: Pat
         (e.id, e.prompt, e.images) for e in task.examples("test")
     ]
     updated.validate()
+
+
+@pytest.mark.parametrize("variant", ["T", "M"])
+def test_edits_are_of_growing_size_and_keep_the_requests(cache_dir: Path, variant: str) -> None:
+    task = make_task(cache_dir, variant=variant)
+    edits = task.edits()
+    assert list(edits) == ["one condition", "one subtree", "everything"]
+    for name, policy in task.policies.items():
+        before = {decision.id: decision.value for decision in decisions(task.trees[name])}
+        one = {decision.id: decision.value for decision in decisions(edits["one condition"].trees[name])}
+        assert [id for id in before if before[id] != one[id]] != []
+        assert len([id for id in before if before[id] != one[id]]) == 1
+        assert edits["one subtree"].trees[name].sought == task.trees[name].sought
+        assert all(edited.policies[name].content_hash != policy.content_hash for edited in edits.values())
+    for edited in edits.values():
+        edited.validate()
+        assert [(e.id, e.prompt, e.images) for e in edited.examples("test")] == [
+            (e.id, e.prompt, e.images) for e in task.examples("test")
+        ]
+    assert edits["everything"].policies == task.override().policies
+
+
+def test_an_edit_in_variant_m_keeps_the_crops_of_what_it_leaves(cache_dir: Path) -> None:
+    for seed in range(4):
+        task = make_task(cache_dir, variant="M", seed=seed)
+        for name, policy in task.edits()["one condition"]._policies.items():
+            before = task._policies[name]
+            assert policy.shown == before.shown
+            edited = {decision.id: decision.value for decision in decisions(policy.tree)}
+            for decision in decisions(before.tree):
+                if decision.id in before.shown:
+                    kept = policy.crops[decision.id] == before.crops[decision.id]
+                    assert kept == (edited[decision.id] == decision.value)
+
+
+def test_unseen_policies_have_other_names_and_the_same_pictures(cache_dir: Path) -> None:
+    task = make_task(cache_dir)
+    unseen = task.unseen()
+    unseen.validate()
+    assert not set(unseen.policies) & set(task.policies)
+    assert len(unseen.policies) == len(task.policies)
+    assert [e.images for e in unseen.examples("test")] == [e.images for e in task.examples("test")]
+    for example in unseen.examples("test"):
+        asked = unseen.unnamed(example)
+        assert not any(name in asked.prompt for name in (*task.policies, *unseen.policies))
+        assert (asked.id, asked.answer, asked.images) == (example.id, example.answer, example.images)
 
 
 def test_variant_m_shows_some_values_by_crop_from_training_pictures(cache_dir: Path, tmp_path: Path) -> None:

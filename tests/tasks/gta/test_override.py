@@ -8,7 +8,13 @@ import pytest
 
 from trimpi.errors import DataError
 from trimpi.tasks.gta.items import ACCOUNT_TYPES, Profile
-from trimpi.tasks.gta.override import changed_tools, override_rules, write_update
+from trimpi.tasks.gta.override import (
+    changed_tools,
+    override_every_rule,
+    override_one_rule,
+    override_rules,
+    write_update,
+)
 from trimpi.tasks.gta.rules import GTA_RULES, Bound, RuleBook, VersionRule
 from trimpi.tasks.gta.tools import Tool
 
@@ -99,3 +105,26 @@ def test_an_update_that_changes_nothing_is_refused() -> None:
 def test_rules_without_two_versions_cannot_be_overridden(book: RuleBook) -> None:
     with pytest.raises(DataError, match="no tool has two versions"):
         override_rules(book, 0)
+    with pytest.raises(DataError, match="no tool has two versions"):
+        override_every_rule(book, 0)
+    with pytest.raises(DataError, match="no tool has two versions"):
+        override_one_rule(book, 0, {})
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_rule_of_a_tool_with_two_versions_changes_for_every_profile(seed: int) -> None:
+    updated = override_every_rule(GTA_RULES, seed)
+    for tool in GTA_RULES.tools:
+        for profile in PROFILES:
+            same = updated.version_of(tool.name, profile)[0] == GTA_RULES.version_of(tool.name, profile)[0]
+            assert same == (tool.versions < 2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_rule_changes_the_one_that_decides_most(seed: int) -> None:
+    updated = override_one_rule(GTA_RULES, seed, {"tip.3": 90, "ocr.2": 7, "ocr.3": 9, "googlesearch.1": 9})
+    pairs = zip(GTA_RULES.version_rules, updated.version_rules, strict=True)
+    ((old, new),) = [(old, new) for old, new in pairs if old != new]
+    assert old.id == new.id == "ocr.3"
+    assert old.version != new.version and old.otherwise != new.otherwise and new.version != new.otherwise
+    assert changed_tools(GTA_RULES, updated) == ["OCR"]

@@ -111,6 +111,34 @@ def test_an_override_changes_requests_and_gold_calls_but_not_the_policy(task: Gt
     assert all((old.answer == new.answer) == ("OCR_v3" in old.answer) for old, new in ocr), "version 3 alone stays"
 
 
+def test_edits_are_of_growing_size_and_the_policy_stays(task: GtaTask) -> None:
+    edits = task.edits()
+    assert list(edits) == ["one rule", "some rules", "all rules"]
+    for edited in edits.values():
+        edited.validate()
+        assert edited.policies == task.policies
+        assert [example.id for example in edited.examples("test")] == [example.id for example in task.examples("test")]
+    counts = task.coverage("test")
+    changed = [
+        len(
+            [
+                new
+                for old, new in zip(task.examples("test"), edited.examples("test"), strict=True)
+                if old.answer != new.answer
+            ]
+        )
+        for edited in edits.values()
+    ]
+    assert 0 < changed[0] <= changed[2]
+    assert changed[0] == max(
+        counts[rule.id] for rule in task._book.version_rules if task._book.tool(rule.tool).versions > 1
+    )
+
+
+def test_policies_of_other_names_are_not_to_be_had(task: GtaTask) -> None:
+    assert task.unseen() is None and task.unnamed(task.examples("test")[0]) is None
+
+
 def test_examples_name_the_rules_that_decide_them(task: GtaTask) -> None:
     example, _ = versioned(task)
     assert set(example.meta["sections"]) <= set(task.coverage("train"))

@@ -9,18 +9,22 @@ from pathlib import Path
 
 from trimpi.models.nano.pictures import Picture, PictureLibrary
 from trimpi.policies import Policy
-from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, POLICY_SEPARATOR, join_texts
+from trimpi.rendering.prompts import (
+    DEFAULT_INSTRUCTION,
+    POLICY_SEPARATOR,
+    QUESTION_INSTRUCTION,
+    as_update,
+    join_texts,
+)
 from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr.crops import SHOWN_ATTRIBUTES, SHOWN_SHARE
 from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.clevr.tree import Decision, decisions, sample_tree, walk
-from trimpi.tasks.skills.answers import SKILL_INSTRUCTION
 from trimpi.tasks.skills.scene_questions import ask
 from trimpi.tasks.skills.text_skills import SKILL_WEIGHTS, TEXT_SKILLS
 from trimpi.types import ImagePart, Message, Part
 
-OVERRIDE_NOTICE = "Policy {name} has been updated. Follow the update."
 QUESTIONS_PER_PICTURE = 8
 
 
@@ -58,7 +62,7 @@ def question_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
         question, answer = ask(rng, _scene(picture))
         asked: tuple[Part, ...] = (question,) if index else (ImagePart(path=path), question)
         turns += [Message(role="user", parts=asked), Message(role="assistant", parts=(answer,))]
-    return Lesson(kind="question", messages=(_system(SKILL_INSTRUCTION), *turns), pictures={path: picture})
+    return Lesson(kind="question", messages=(_system(QUESTION_INSTRUCTION), *turns), pictures={path: picture})
 
 
 def single_question_lesson(
@@ -71,7 +75,7 @@ def single_question_lesson(
         Message(role="user", parts=(ImagePart(path=path), question)),
         Message(role="assistant", parts=(answer,)),
     )
-    return Lesson(kind="question", messages=(_system(SKILL_INSTRUCTION), *turns), pictures={path: picture})
+    return Lesson(kind="question", messages=(_system(QUESTION_INSTRUCTION), *turns), pictures={path: picture})
 
 
 def crop_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
@@ -85,7 +89,7 @@ def crop_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
         answer = f"The image shows {pictures[path].objects[0].attributes[attribute]}."
         turns.append(Message(role="user", parts=(ImagePart(path=path), question)))
         turns.append(Message(role="assistant", parts=(answer,)))
-    return Lesson(kind="crop", messages=(_system(SKILL_INSTRUCTION), *turns), pictures=pictures)
+    return Lesson(kind="crop", messages=(_system(QUESTION_INSTRUCTION), *turns), pictures=pictures)
 
 
 def text_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
@@ -94,14 +98,14 @@ def text_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
     for skill in rng.choices(list(TEXT_SKILLS.values()), weights=SKILL_WEIGHTS, k=6):
         question, answer = skill(rng)
         turns += [Message(role="user", parts=(question,)), Message(role="assistant", parts=(answer,))]
-    return Lesson(kind="text", messages=(_system(SKILL_INSTRUCTION), *turns), repeats=True)
+    return Lesson(kind="text", messages=(_system(QUESTION_INSTRUCTION), *turns), repeats=True)
 
 
 def single_skill_lesson(rng: random.Random, library: PictureLibrary, skill: str) -> Lesson:
     """One question for one skill that needs no picture: for measuring."""
     question, answer = TEXT_SKILLS[skill](rng)
     turns = (Message(role="user", parts=(question,)), Message(role="assistant", parts=(answer,)))
-    return Lesson(kind=skill, messages=(_system(SKILL_INSTRUCTION), *turns), repeats=True)
+    return Lesson(kind=skill, messages=(_system(QUESTION_INSTRUCTION), *turns), repeats=True)
 
 
 def policy_lesson(rng: random.Random, library: PictureLibrary, *, layers: int, variant: str, requests: int) -> Lesson:
@@ -118,12 +122,7 @@ def override_lesson(rng: random.Random, library: PictureLibrary) -> Lesson:
     old = sample_policy(rng, library, layers=layers, variant="T")
     new = sample_policy(rng, library, layers=layers, variant="T", name=old.name)
     turns, pictures = _requests(rng, library, new, 2)
-    sections = [
-        *old.policy.sections,
-        POLICY_SEPARATOR,
-        f"{OVERRIDE_NOTICE.format(name=new.name)}\n",
-        *new.policy.sections,
-    ]
+    sections = [*old.policy.sections, POLICY_SEPARATOR, *as_update(new.policy).sections]
     system = _system(DEFAULT_INSTRUCTION, POLICY_SEPARATOR, *sections)
     return Lesson(kind="override", messages=(system, *turns), pictures=pictures)
 
@@ -137,7 +136,7 @@ def recitation_lesson(rng: random.Random, library: PictureLibrary, *, layers: in
         question = f"Policy {subject.name}: what does Condition {id} say?"
         answer = f"Condition {id}\n{sections[id]}"
         turns += [Message(role="user", parts=(question,)), Message(role="assistant", parts=(answer,))]
-    system = _system(SKILL_INSTRUCTION, POLICY_SEPARATOR, *subject.policy.sections)
+    system = _system(QUESTION_INSTRUCTION, POLICY_SEPARATOR, *subject.policy.sections)
     return Lesson(kind="recitation", messages=(system, *turns), repeats=True)
 
 

@@ -26,11 +26,13 @@ def training_rows(
     renderer: Renderer,
     cots: Sequence[CotRecord] | None,
 ) -> list[TrainingExample]:
-    """One row per example, or per chain of thought where the stage learns them; policy-aware for VM-CPT only.
+    """One row per example, or per chain of thought where the stage learns them.
+
+    Policy-aware for VM-CPT, and for fine-tuning where its `prompt` says so: a baseline.
 
     Raises DataError when a chain of thought is of no training example, or when no row is left.
     """
-    policy_aware = isinstance(config, VmCptConfig)
+    policy_aware = isinstance(config, VmCptConfig) or config.prompt == "policy_aware"
     if cots is None:
         pairs = [(example, write_response(None, example.answer)) for example in examples]
     else:

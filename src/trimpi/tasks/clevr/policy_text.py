@@ -55,6 +55,11 @@ def write_request(name: str) -> str:
     return f"Policy {name}: what is the response to this image?"
 
 
+def write_unnamed_request() -> str:
+    """The same query for whichever policy is there."""
+    return "What is the response to this image?"
+
+
 def write_section(decision: Decision, shown: Container[str] = ()) -> tuple[str, str, str]:
     """A section in words alone: its question, where Yes leads, where No leads. A value that a crop shows is named."""
     question = _question(decision, shown).replace("{crop}", decision.value)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from trimpi.errors import DataError
@@ -15,23 +14,16 @@ from trimpi.recipe.task import RenderedScenes
 from trimpi.rewards.exact_match import score_exact_match
 from trimpi.rewards.response import read_response
 from trimpi.tasks.base import Task
-from trimpi.tasks.clevr.crops import SHOWN_ATTRIBUTES, SHOWN_SHARE, save_crop
 from trimpi.tasks.clevr.judge import judge_reasoning
-from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
+from trimpi.tasks.clevr.policy_maker import ClevrPolicy, Edit, PolicyMaker
+from trimpi.tasks.clevr.policy_text import write_cot, write_request, write_unnamed_request
 from trimpi.tasks.clevr.recitation import make_recitation, score_recitation
 from trimpi.tasks.clevr.scene import Scene
-from trimpi.tasks.clevr.tree import Decision, decisions, leaves, sample_tree, walk
+from trimpi.tasks.clevr.tree import Decision, decisions, leaves, walk
 from trimpi.tasks.judging import reasoning_of
 from trimpi.types import Completion, Example, Judgement, Score, Split
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClevrPolicy:
-    """A decision tree with the document that states it; `shown` are the ids of conditions whose value a crop shows."""
-
-    tree: Decision
-    document: Policy
-    shown: frozenset[str]
+SPLITS: tuple[Split, ...] = ("train", "test")
 
 
 class ClevrTask(Task):
@@ -47,14 +39,12 @@ class ClevrTask(Task):
         seed: int,
         cache_dir: Path,
         progress: Callable[[int, int], None] | None = None,
-        update: int = 0,
     ) -> None:
-        self._config, self._seed, self._cache_dir, self._update = config, seed, cache_dir, update
+        self._config, self._updates = config, 0
         self._scenes = _scenes(config, cache_dir, progress)
-        self._policies = self._sample_policies()
-        self._scene_of: dict[str, Scene] = {}  # by example id
-        splits: tuple[Split, ...] = ("train", "test")
-        self._examples: Mapping[Split, Sequence[Example]] = {split: self._make_examples(split) for split in splits}
+        training = self._scenes[: config.policies * config.train_examples_per_policy]
+        self._maker = PolicyMaker(config, seed=seed, training=training, cache_dir=cache_dir)
+        self._place({name: self._maker.sample(name) for name in self._maker.names("names")})
 
     @property
     def policies(self) -> Mapping[str, Policy]:
@@ -99,39 +89,47 @@ class ClevrTask(Task):
 
     def override(self) -> ClevrTask:
         """The same names, scenes and requests under newly sampled trees."""
-        return ClevrTask(self._config, seed=self._seed, cache_dir=self._cache_dir, update=self._update + 1)
+        updates = self._updates + 1
+        return self._under({name: self._maker.sample(name, updates) for name in self._policies}, updates)
+
+    def edits(self) -> Mapping[str, ClevrTask]:
+        """One condition, one subtree (where there is more than one layer), everything: under the policies' names."""
+        edits: dict[str, ClevrTask] = {"one condition": self._edited("one condition")}
+        if self._config.layers > 1:
+            edits["one subtree"] = self._edited("one subtree")
+        return {**edits, "everything": self.override()}
+
+    def unseen(self) -> ClevrTask:
+        """The same scenes in the same order under policies of new names."""
+        names = self._maker.names("unseen-names", taken=list(self._policies))
+        return self._under({name: self._maker.sample(name) for name in names}, self._updates)
+
+    def unnamed(self, example: Example) -> Example:
+        return replace(example, prompt=write_unnamed_request())
 
     def wrong_answer(self, example: Example) -> str:
         responses = [leaf.response for leaf in leaves(self._policies[example.policy_name].tree)]
         return next(response for response in responses if response != example.answer)
 
-    def _sample_policies(self) -> dict[str, ClevrPolicy]:
-        names: list[str] = []
-        rng = random.Random(f"{self._seed}-names")
-        for _ in range(self._config.policies):
-            names.append(sample_name(self._config.layers, rng, taken=names))
-        return {name: self._sample_policy(name) for name in names}
+    def _edited(self, edit: Edit) -> ClevrTask:
+        policies = {}
+        for name, policy in self._policies.items():
+            scenes = [self._scene_of[example.id] for example in self.examples("test") if example.policy_name == name]
+            policies[name] = self._maker.edited(policy, edit, scenes)
+        return self._under(policies, self._updates)
 
-    def _sample_policy(self, name: str) -> ClevrPolicy:
-        rng = random.Random(f"{self._seed}-{name}-{self._update}")
-        tree = sample_tree(self._config.layers, rng)
-        crops = self._cut_crops(tree, rng) if self._config.variant == "M" else {}
-        return ClevrPolicy(tree=tree, document=write_policy(name, tree, crops), shown=frozenset(crops))
+    def _under(self, policies: Mapping[str, ClevrPolicy], updates: int) -> ClevrTask:
+        """The same scenes and requests under other policies, in the same order."""
+        other = copy.copy(self)
+        other._updates = updates
+        other._place(policies)
+        return other
 
-    def _cut_crops(self, tree: Decision, rng: random.Random) -> dict[str, Path]:
-        """A crop for some of the conditions, cut from training scenes: the test pictures stay unseen."""
-        training = self._scenes[: self._config.policies * self._config.train_examples_per_policy]
-        crops: dict[str, Path] = {}
-        for decision in decisions(tree):
-            if decision.attribute not in SHOWN_ATTRIBUTES or rng.random() >= SHOWN_SHARE:
-                continue
-            sought = {decision.attribute: decision.value}
-            candidates = [(scene, item) for scene in training for item in scene.matching(sought)]
-            if candidates:
-                scene, item = rng.choice(candidates)
-                key = hashlib.sha256(f"{scene.image.resolve()} {item.box}".encode()).hexdigest()[:16]
-                crops[decision.id] = save_crop(scene, item, self._cache_dir / "crops" / f"{key}.png")
-        return crops
+    def _place(self, policies: Mapping[str, ClevrPolicy]) -> None:
+        """Take these policies, and make their requests."""
+        self._policies = policies
+        self._scene_of: dict[str, Scene] = {}  # by example id
+        self._examples: Mapping[Split, Sequence[Example]] = {split: self._make_examples(split) for split in SPLITS}
 
     def _make_examples(self, split: Split) -> tuple[Example, ...]:
         """Policies take turns, so that any first k examples have them all."""

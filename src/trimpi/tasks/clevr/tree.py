@@ -55,11 +55,11 @@ def sample_tree(layers: int, rng: random.Random) -> Decision:
     """
     if not 1 <= layers <= MAX_LAYERS:
         raise ValueError(f"layers must be 1..{MAX_LAYERS}, got {layers}")
-    skeleton = _sample_node(rng, "1", layers, {}, {name: frozenset(values) for name, values in ATTRIBUTES.items()})
+    skeleton = sample_node(rng, "1", layers, {}, {name: frozenset(values) for name, values in ATTRIBUTES.items()})
     assert isinstance(skeleton, Decision)
     numbers = list(range(1, len(list(leaves(skeleton))) + 1))
     rng.shuffle(numbers)
-    return _with_responses(skeleton, iter(numbers))
+    return with_responses(skeleton, (f"Case {number}" for number in numbers))
 
 
 def decisions(node: Decision | Leaf) -> Iterator[Decision]:
@@ -90,9 +90,13 @@ def walk(tree: Decision, scene: Scene) -> tuple[list[Step], str]:
     return steps, node.response
 
 
-def _sample_node(
+def sample_node(
     rng: random.Random, id: str, layers: int, within: Mapping[str, str], possible: Mapping[str, frozenset[str]]
 ) -> Decision | Leaf:
+    """A tree below some conditions: `within` of those answered yes, `possible` values left by those answered no.
+
+    Its leaves have no responses yet.
+    """
     unused = [name for name in ATTRIBUTES if name not in within and possible[name]]
     if layers == 0 or not unused:
         return Leaf(response="")
@@ -104,15 +108,17 @@ def _sample_node(
         attribute=attribute,
         value=value,
         within=within,
-        yes=_sample_node(rng, f"{id}.1", layers - 1, {**within, attribute: value}, possible),
-        no=_sample_node(rng, f"{id}.2", layers - 1, within, without),
+        yes=sample_node(rng, f"{id}.1", layers - 1, {**within, attribute: value}, possible),
+        no=sample_node(rng, f"{id}.2", layers - 1, within, without),
     )
 
 
-def _with_responses(node: Decision | Leaf, numbers: Iterator[int]) -> Decision:
+def with_responses(node: Decision, responses: Iterator[str]) -> Decision:
+    """The tree with these responses in its leaves, from all-yes to all-no."""
+
     def fill(node: Decision | Leaf) -> Decision | Leaf:
         if isinstance(node, Leaf):
-            return Leaf(response=f"Case {next(numbers)}")
+            return Leaf(response=next(responses))
         yes = fill(node.yes)
         return Decision(
             id=node.id, attribute=node.attribute, value=node.value, within=node.within, yes=yes, no=fill(node.no)

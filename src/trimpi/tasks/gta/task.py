@@ -19,7 +19,7 @@ from trimpi.tasks.gta.directory import LoadReport, Skipped, load_gta_directory, 
 from trimpi.tasks.gta.generator import coverage, generate_items
 from trimpi.tasks.gta.items import Item
 from trimpi.tasks.gta.judge import judge_rationale
-from trimpi.tasks.gta.override import override_rules, write_update
+from trimpi.tasks.gta.override import override_every_rule, override_one_rule, override_rules, write_update
 from trimpi.tasks.gta.policy_text import write_policy, write_rule
 from trimpi.tasks.gta.rationale import applied_rules, write_rationale
 from trimpi.tasks.gta.request import gold_call, write_call, write_request
@@ -102,10 +102,13 @@ class GtaTask(Task):
 
     def override(self) -> GtaTask:
         """The same requests with an update of some rules in them: the policy stays, gold calls follow the update."""
-        updated = object.__new__(GtaTask)
-        updated.__dict__.update({key: value for key, value in self.__dict__.items() if key != "_examples"})
-        updated._updated = override_rules(self._book, self._seed)
-        return updated
+        return self._under(override_rules(self._book, self._seed))
+
+    def edits(self) -> Mapping[str, GtaTask]:
+        """Updates of one rule, the one that decides most test requests; of some, as `override` does; of all."""
+        one = override_one_rule(self._book, self._seed, self.coverage("test"))
+        every = override_every_rule(self._book, self._seed)
+        return {"one rule": self._under(one), "some rules": self.override(), "all rules": self._under(every)}
 
     def wrong_answer(self, example: Example) -> str:
         call = json.loads(example.answer)
@@ -123,6 +126,13 @@ class GtaTask(Task):
     def coverage(self, split: Split) -> Mapping[str, int]:
         """How many items of a split each calling rule shapes."""
         return coverage(self._items[split], self._book)
+
+    def _under(self, updated: RuleBook) -> GtaTask:
+        """The same requests with an update in them."""
+        other = object.__new__(GtaTask)
+        other.__dict__.update({key: value for key, value in self.__dict__.items() if key != "_examples"})
+        other._updated = updated
+        return other
 
     @cached_property
     def _item_of(self) -> Mapping[str, Item]:

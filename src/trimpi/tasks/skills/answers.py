@@ -5,9 +5,6 @@ from __future__ import annotations
 from trimpi.rewards.response import read_response
 from trimpi.types import Completion, Score
 
-SKILL_INSTRUCTION = "Answer the question."
-"""The system turn of everything that is not a policy task."""
-
 
 def decisive_part(answer: str, gold: str) -> str | None:
     """What of an answer is compared with the same part of the gold one; None when an answer should be boxed and is not.
