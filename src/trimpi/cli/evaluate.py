@@ -27,8 +27,9 @@ def evaluate(
 
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import evaluate_model, quiet_libraries, task_of
-    from trimpi.cli.tables import suites_table
-    from trimpi.evaluation.results import load_result
+    from trimpi.cli.tables import efficiency_tables, suites_table
+    from trimpi.evaluation.efficiency_result import load_efficiency
+    from trimpi.evaluation.results import EFFICIENCY, EFFICIENCY_FILE, load_result
     from trimpi.models.loading import resolve_model_path
     from trimpi.run.services import evaluation_request
 
@@ -41,6 +42,11 @@ def evaluate(
     folder = out or Path("evals") / recipe.name / Path(model).name
     request = evaluation_request(recipe, task, name=model, model_path=model_path, out_dir=folder, track=reporter.track)
     evaluate_model(request)
-    results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
-    Console().print(suites_table(model, results))
+    suites = recipe.evaluation.suites
+    results = [load_result(folder / f"{name}.json") for name in suites if name != EFFICIENCY]
+    if results:
+        Console().print(suites_table(model, results))
+    if EFFICIENCY in suites:
+        for table in efficiency_tables(model, load_efficiency(folder / EFFICIENCY_FILE)):
+            Console().print(table)
     typer.echo(f"results: {folder}")

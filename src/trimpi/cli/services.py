@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trimpi.evaluation.results import EFFICIENCY
 from trimpi.policies import Policy
 from trimpi.recipe import Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
@@ -68,7 +69,7 @@ def evaluate_model(request: EvaluationRequest) -> None:
     renderer = Renderer(load_processor(request.model_path), instruction=request.instruction)
     model = load_model(request.model_path, dtype=request.model.dtype, attn=request.model.attention)
     sampler = local_sampler(model, renderer, batch_size=request.settings.batch_size, engine=request.engine)
-    for suite in request.settings.suites:
+    for suite in [name for name in request.settings.suites if name != EFFICIENCY]:
         with request.track(suite) as progress:
             evaluate_suite(
                 request.task,
@@ -82,8 +83,18 @@ def evaluate_model(request: EvaluationRequest) -> None:
                 examples=request.settings.examples,
                 progress=progress,
             )
-    if request.efficiency:
-        measure_efficiency(request.task, model, renderer, model_name=request.name, out_dir=request.out_dir)
+    if request.efficiency or EFFICIENCY in request.settings.suites:
+        with request.track(EFFICIENCY) as progress:
+            measure_efficiency(
+                request.task,
+                model,
+                renderer,
+                model_name=request.name,
+                out_dir=request.out_dir,
+                settings=request.settings.efficiency,
+                engine=request.engine,
+                progress=progress,
+            )
     del model, sampler
     _free_accelerator_memory()
 

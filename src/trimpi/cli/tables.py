@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from trimpi.evaluation.efficiency_result import EfficiencyResult, PromptCost
 from trimpi.evaluation.results import SuiteResult
 from trimpi.run.check import CheckResult
 
@@ -27,6 +28,58 @@ def suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
             f"{result.seconds:.1f}",
         )
     return table
+
+
+def efficiency_tables(model: str, result: EfficiencyResult) -> list[Table]:
+    """What prompts cost each way, and what leaving the policy out saves of longer requests."""
+    costs = _table(
+        f"{escape(model)}: {result.engine} engine on {result.device}",
+        "policy",
+        "prompt tokens",
+        "first token",
+        "per token",
+        f"{result.new_tokens} tokens",
+        f"requests/s, {result.batch} together",
+    )
+    ways = {
+        "in the weights": result.policy_free,
+        "in the prompt": result.policy_aware,
+        "in the prompt, kept": result.policy_cached,
+    }
+    for name, cost in ways.items():
+        if cost is not None:
+            costs.add_row(name, *_cost_cells(cost))
+    if result.no_cache is not None:
+        costs.caption = f"no row with the policy kept: {escape(result.no_cache)}"
+    lengths = _table(
+        "saved without the policy, of a longer request",
+        "longer by",
+        "tokens",
+        "first token",
+        "all tokens",
+        "first token, kept",
+        "all tokens, kept",
+    )
+    for point in result.query_lengths:
+        shares = (
+            point.tokens_saved,
+            point.prefill_saved,
+            point.latency_saved,
+            point.prefill_saved_over_cached,
+            point.latency_saved_over_cached,
+        )
+        lengths.add_row(f"{point.added:,}", *("-" if share is None else f"{share:.1%}" for share in shares))
+    lengths.caption = escape("; ".join(result.left_out)) or None
+    return [costs, lengths] if result.query_lengths or result.left_out else [costs]
+
+
+def _cost_cells(cost: PromptCost) -> list[str]:
+    tokens = f"{cost.mean_tokens:,.0f}"
+    if cost.cached_tokens:
+        tokens += f" ({cost.cached_tokens:,.0f} kept)"
+    seconds = (cost.prefill_seconds, cost.seconds_per_token, cost.latency_seconds)
+    rate = "-" if cost.requests_per_second is None else f"{cost.requests_per_second:.2f}"
+    return [tokens, *(f"{1000 * value:,.1f} ms" for value in seconds), rate]
 
 
 def check_tables(result: CheckResult) -> list[Table]:

@@ -1,6 +1,8 @@
 """The run as data: strict models, YAML in, resolved YAML out."""
 
+from trimpi.recipe.break_even import BreakEvenConfig
 from trimpi.recipe.difference import recipe_differences
+from trimpi.recipe.efficiency import EfficiencyConfig
 from trimpi.recipe.evaluation import EvaluationConfig, SuiteName
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
@@ -33,10 +35,12 @@ from trimpi.recipe.task import (
 )
 
 __all__ = [
+    "BreakEvenConfig",
     "ClevrTaskConfig",
     "CotSftConfig",
     "CotTrainingConfig",
     "DirectSftConfig",
+    "EfficiencyConfig",
     "Engine",
     "EvaluationConfig",
     "ForwardCotConfig",
