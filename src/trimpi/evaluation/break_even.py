@@ -1,8 +1,8 @@
 """When training has paid: what a request saves against what a training costs. Pure, torch-free.
 
 One training costs C and a request without the policy saves s, so C / s requests pay for it. Every update of the policy
-asks for another training, and only the requests until the next update pay for it: with u updates a month and r requests a
-month it pays if r / u is at least C / s.
+asks for another training, and only the requests until the next update pay for it: with u updates and r requests a month
+it pays if r / u is at least C / s.
 """
 
 from __future__ import annotations
@@ -151,8 +151,9 @@ def in_words(result: BreakEven, assumed: BreakEvenConfig) -> str:
     """The result in one line."""
     if result.never is not None:
         return f"never: {result.never}"
+    rate = f"{assumed.requests_per_month:,.0f} a month"
     return (
-        f"pays after {result.requests:,} requests, {_months(result.months)} at {assumed.requests_per_month:,.0f} a month; "
+        f"pays after {result.requests:,} requests, {_months(result.months)} at {rate}; "
         f"never if more than {_rate(result.most_updates_per_month)} updates a month"
     )
 

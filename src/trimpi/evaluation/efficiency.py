@@ -44,10 +44,10 @@ def measure_efficiency(
 ) -> EfficiencyResult:
     """Answer test requests policy-free, policy-aware, and policy-aware with the policy kept; write `efficiency.json`.
 
-    All ways are the same engine's and take turns: a slow spell of the machine hits them alike. Of every request and way:
-    one unmeasured run, then the median of `settings.repeats`; over requests: the mean. The vision tower is included,
-    preprocessing is not. A result of the same model and settings is read back, not measured again. Raises DataError when
-    there are no test requests.
+    All ways are the same engine's and take turns: a slow spell of the machine hits them alike. Of every request and
+    way: one unmeasured run, then the median of `settings.repeats`; over requests: the mean. The vision tower is
+    included, preprocessing is not. A result of the same model and settings is read back, not measured again. Raises
+    DataError when there are no test requests.
     """
     path = out_dir / EFFICIENCY_FILE
     asked = {**settings.model_dump(), "engine": engine}

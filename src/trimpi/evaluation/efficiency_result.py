@@ -22,9 +22,9 @@ class PromptCost:
     """The cost of one way to answer.
 
     Tokens are means and the maximum over the requests, `cached_tokens` those that need not be computed. Alone, at batch
-    size 1: seconds until the first token's logits, for every token after it, and until the last of `new_tokens`. Together,
-    in a batch: requests per second, with the seconds that each takes up of the batch's time; None where no batch was
-    measured.
+    size 1: seconds until the first token's logits, for every token after it, and until the last of `new_tokens`.
+    Together, in a batch: requests per second, with the seconds that each takes up of the batch's time; None where no
+    batch was measured.
     """
 
     mean_tokens: float
@@ -40,7 +40,7 @@ class PromptCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryPoint:
-    """One request lengthened by `added` tokens, each way: seconds by way, and the shares saved by leaving the policy out.
+    """One request lengthened by `added` tokens: seconds by way, and the shares saved by leaving the policy out.
 
     `..._over_cached` are the shares saved of the cached way; None where there is none.
     """
@@ -61,9 +61,9 @@ class EfficiencyResult:
     """What the same requests cost policy-free, policy-aware, and policy-aware with the policy's prefix kept.
 
     `policy_cached` is None where no prefix is kept, and `no_cache` then says why. `..._saved` are shares of the
-    policy-aware cost, `..._saved_over_cached` of the cached one. `no_longer_matters` says for every such share from which
-    added query length on it stays below 5 %: of tokens worked out, of the others the least of those measured; None: at
-    none. `left_out` are lengths that were asked for and not measured, with the reason.
+    policy-aware cost, `..._saved_over_cached` of the cached one. `no_longer_matters` says for every such share from
+    which added query length on it stays below 5 %: of tokens worked out, of the others the least of those measured;
+    None: at none. `left_out` are lengths that were asked for and not measured, with the reason.
     """
 
     model: str
@@ -131,7 +131,7 @@ def query_point(
 
 
 def _saved(costs: Mapping[str, float], way: str) -> float | None:
-    """The share of a way's cost that the policy-free one is below it, negative above; None where there is no such way."""
+    """The share of a way's cost that leaving the policy out saves; None where there is no such way."""
     return 1 - costs["policy_free"] / costs[way] if way in costs else None
 
 

@@ -17,10 +17,10 @@ class EfficiencyConfig(StrictModel):
     measures none.
     """
 
-    examples: int = Field(default=4, ge=1)
+    examples: int = Field(default=2, ge=1)
     repeats: int = Field(default=3, ge=1)
     new_tokens: int = Field(default=64, ge=2)
-    query_lengths: list[Annotated[int, Field(ge=0)]] = [0, 128, 512, 2048]
+    query_lengths: list[Annotated[int, Field(ge=0)]] = Field(default=[0, 128, 512, 2048])
     batch: int = Field(default=16, ge=1)
 
     @field_validator("query_lengths")

@@ -16,8 +16,8 @@ SuiteName = Literal["accuracy", "in_context", "efficiency"]
 class EvaluationConfig(StrictModel):
     """`examples` caps the test examples of a suite (null: all of them); `base` evaluates the model before any stage.
 
-    `efficiency` is measured after the last stage, and wherever it is among the suites; `break_even` sets it against what
-    training cost.
+    `efficiency` is measured after the last stage, and wherever it is among the suites; `break_even` sets it against
+    what training cost.
     """
 
     suites: list[SuiteName] = Field(default=["accuracy", "in_context"], min_length=1)
