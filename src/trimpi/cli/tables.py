@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from trimpi.evaluation.break_even_report import ALONE, PER_TOKEN, TOGETHER
 from trimpi.evaluation.efficiency_result import EfficiencyResult, PromptCost
 from trimpi.evaluation.results import SuiteResult
 from trimpi.run.check import CheckResult
@@ -33,32 +35,29 @@ def suites_table(model: str, results: Sequence[SuiteResult]) -> Table:
 def efficiency_tables(model: str, result: EfficiencyResult) -> list[Table]:
     """What prompts cost each way, and what leaving the policy out saves of longer requests."""
     costs = _table(
-        f"{escape(model)}: {result.engine} engine on {result.device}",
+        f"{escape(model)}: {result.engine} engine on {result.device}; together: {result.batch} requests in a batch",
         "policy",
-        "prompt tokens",
+        "tokens",
+        "kept",
         "first token",
         "per token",
         f"{result.new_tokens} tokens",
-        f"requests/s, {result.batch} together",
+        "together",
     )
-    ways = {
-        "in the weights": result.policy_free,
-        "in the prompt": result.policy_aware,
-        "in the prompt, kept": result.policy_cached,
-    }
+    ways = {"in weights": result.policy_free, "in prompt": result.policy_aware, "kept": result.policy_cached}
     for name, cost in ways.items():
         if cost is not None:
             costs.add_row(name, *_cost_cells(cost))
     if result.no_cache is not None:
         costs.caption = f"no row with the policy kept: {escape(result.no_cache)}"
     lengths = _table(
-        "saved without the policy, of a longer request",
+        "saved without the policy where requests are longer; last two: of a kept one",
         "longer by",
         "tokens",
         "first token",
-        "all tokens",
-        "first token, kept",
-        "all tokens, kept",
+        "latency",
+        "first token",
+        "latency",
     )
     for point in result.query_lengths:
         shares = (
@@ -74,12 +73,37 @@ def efficiency_tables(model: str, result: EfficiencyResult) -> list[Table]:
 
 
 def _cost_cells(cost: PromptCost) -> list[str]:
-    tokens = f"{cost.mean_tokens:,.0f}"
-    if cost.cached_tokens:
-        tokens += f" ({cost.cached_tokens:,.0f} kept)"
+    tokens = (cost.mean_tokens, cost.cached_tokens)
     seconds = (cost.prefill_seconds, cost.seconds_per_token, cost.latency_seconds)
-    rate = "-" if cost.requests_per_second is None else f"{cost.requests_per_second:.2f}"
-    return [tokens, *(f"{1000 * value:,.1f} ms" for value in seconds), rate]
+    rate = "-" if cost.requests_per_second is None else f"{cost.requests_per_second:.2f}/s"
+    return [*(f"{number:,.0f}" for number in tokens), *(f"{1000 * value:,.1f} ms" for value in seconds), rate]
+
+
+def break_even_table(report: Mapping[str, Any]) -> Table:
+    """When training has paid, in words, for every way to serve; under it what was assumed."""
+    assumed = report["assumptions"]
+    currency = escape(assumed["currency"])
+    names = {
+        PER_TOKEN: "paid by the token",
+        ALONE: "own machine, a request at a time",
+        TOGETHER: f"own machine, {report['measured']['batch']} together",
+    }
+    table = _table(f"training cost {report['training_cost']:,.2f} {currency}; when it has paid", "served", "")
+    table.columns[1].justify = "left"
+    for way, result in report["ways"].items():
+        table.add_row(names[way], escape(result["words"]))
+    unknown = f"not counted: {', '.join(report['hours_unknown'])}, whose time is not known; " * bool(
+        report["hours_unknown"]
+    )
+    table.caption = (
+        f"{unknown}assumed as of {assumed['as_of']} (evaluation.break_even in the recipe), in {currency}: "
+        f"{assumed['input_price']:g}, cached {assumed['cached_input_price']:g}, out {assumed['output_price']:g} a million "
+        f"tokens; {assumed['gpu_hour_price']:g} an hour of {report['measured']['device']}; "
+        f"{assumed['cache_hit_rate']:.0%} of policies cached; "
+        f"{assumed['in_context_output_tokens']:g} and {assumed['internalized_output_tokens']:g} tokens an answer; "
+        f"{assumed['updates_per_month']:g} updates a month"
+    )
+    return table
 
 
 def check_tables(result: CheckResult) -> list[Table]:
