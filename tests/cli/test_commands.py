@@ -41,7 +41,7 @@ def test_unknown_key_is_one_line(command: str) -> None:
 
 def test_unknown_suite_is_one_line() -> None:
     message = one_line_refusal("eval", "nano", str(RECIPES / "quickstart.yaml"), "--suite", "speed")
-    assert "'speed'; allowed is 'accuracy' or 'in_context'" in message
+    assert "'speed'; allowed is 'accuracy', 'in_context' or 'efficiency'" in message
 
 
 @pytest.mark.parametrize("variant", ["t", "m"])

@@ -92,16 +92,19 @@ def break_even_table(report: Mapping[str, Any]) -> Table:
     table.columns[1].justify = "left"
     for way, result in report["ways"].items():
         table.add_row(names[way], escape(result["words"]))
-    unknown = f"not counted: {', '.join(report['hours_unknown'])}, whose time is not known; " * bool(
-        report["hours_unknown"]
-    )
-    table.caption = (
-        f"{unknown}assumed as of {assumed['as_of']} (evaluation.break_even in the recipe), in {currency}: "
-        f"{assumed['input_price']:g}, cached {assumed['cached_input_price']:g}, out {assumed['output_price']:g} a million "
-        f"tokens; {assumed['gpu_hour_price']:g} an hour of {report['measured']['device']}; "
-        f"{assumed['cache_hit_rate']:.0%} of policies cached; "
-        f"{assumed['in_context_output_tokens']:g} and {assumed['internalized_output_tokens']:g} tokens an answer; "
-        f"{assumed['updates_per_month']:g} updates a month"
+    unknown = ", ".join(report["hours_unknown"])
+    table.caption = "; ".join(
+        [
+            *([f"not counted, since their time is not known: {escape(unknown)}"] if unknown else []),
+            f"assumed as of {assumed['as_of']} (evaluation.break_even in the recipe), in {currency}: "
+            f"a million tokens {assumed['input_price']:g}, cached {assumed['cached_input_price']:g}, "
+            f"written {assumed['output_price']:g}",
+            f"an hour of this machine ({report['measured']['device']}) as a GPU's: {assumed['gpu_hour_price']:g}",
+            f"{assumed['cache_hit_rate']:.0%} of policies cached",
+            f"{assumed['in_context_output_tokens']:g} tokens an answer in context, "
+            f"{assumed['internalized_output_tokens']:g} internalized",
+            f"{assumed['updates_per_month']:g} updates of the policy a month",
+        ]
     )
     return table
 

@@ -41,7 +41,8 @@ class StageResult:
     `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt,
     from the step `resumed_from` of the checkpoint it resumed from, and `preparation_seconds` what it took beside:
     loading, sampling chains of thought, saving. `peak_memory_bytes` is this process's: resident, or of its GPU if it
-    has one. `cost` counts weights and tokens by what they were for, with the FLOPs estimated from them (`stages/work.py`).
+    has one. `cost` counts weights and tokens by what they were for, with the FLOPs estimated from them
+    (`stages/work.py`).
     """
 
     steps: int
