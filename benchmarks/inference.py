@@ -73,13 +73,13 @@ class _Desk:
         return memory
 
     def answering(self, prompt: Prompt, new_tokens: int, *, kept: PrefixMemory | None = None) -> Contestant:
-        """Answer this prompt, with what `kept` remembers or from nothing."""
+        """Answer this prompt, with what `kept` remembers or from nothing; a run does not help the next one."""
         inputs = self._encoded([prompt])
 
         def work() -> None:
             written = decode(
                 self._model,
-                (kept or self.memory()).prefill(inputs, [0]),
+                (kept.copy() if kept else self.memory()).prefill(inputs, [0]),
                 [0],
                 self._choose,
                 max_new_tokens=new_tokens,

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.rows import Row
 from benchmarks.subject import Subject
 from trimpi.evaluation.efficiency import measure_efficiency
+from trimpi.recipe import EfficiencyConfig
 
 TITLE = "Prefill of one prompt"
 FREE, AWARE = "policy-free", "with policy"
@@ -29,8 +30,9 @@ QUICK = Sizes(layers=(3, 6), requests=4, repeats=2)
 
 
 def run(subject: Subject, sizes: Sizes, progress: Callable[[int, int], None]) -> list[Row]:
-    """As `trimpi run` measures it for a report, without any engine: plain forward passes over test requests."""
+    """As `trimpi run` measures it for a report, without the prefix engine: by `generate`, over test requests."""
     model, renderer = subject.load(), subject.renderer()
+    settings = EfficiencyConfig(examples=sizes.requests, repeats=sizes.repeats, new_tokens=2, query_lengths=[], batch=1)
     rows: list[Row] = []
     progress(0, len(sizes.layers))
     for done, layers in enumerate(sizes.layers, start=1):
@@ -41,8 +43,8 @@ def run(subject: Subject, sizes: Sizes, progress: Callable[[int, int], None]) ->
                 renderer,
                 model_name=subject.model,
                 out_dir=Path(folder),
-                examples=sizes.requests,
-                repeats=sizes.repeats,
+                settings=settings,
+                engine="plain",
             )
         free, aware = result.policy_free, result.policy_aware
         rows += [

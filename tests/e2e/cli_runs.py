@@ -38,7 +38,11 @@ STAGES: tuple[dict[str, Any], ...] = (
     {"type": "cot_sft", **SUPERVISED, "batch_size": 4, "lora": {"rank": 2}},
     RL,
 )
-EVALUATION = {"batch_size": 4, "max_new_tokens": 24}
+EVALUATION = {
+    "batch_size": 4,
+    "max_new_tokens": 24,
+    "efficiency": {"examples": 1, "repeats": 1, "new_tokens": 2, "query_lengths": [16], "batch": 2},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,4 +153,17 @@ def without_clock(value: Any) -> Any:
     return value
 
 
-CLOCK_KEYS = ("seconds", "prefill_seconds", "prefill_saved")
+CLOCK_KEYS = (
+    "seconds",
+    "prefill_seconds",
+    "seconds_per_token",
+    "latency_seconds",
+    "requests_per_second",
+    "batch_prefill_seconds",
+    "batch_seconds_per_token",
+    "prefill_saved",
+    "latency_saved",
+    "prefill_saved_over_cached",
+    "latency_saved_over_cached",
+    "no_longer_matters",
+)

@@ -1,96 +1,211 @@
-import json
+"""What is measured of which prompts, by answers whose times are known; on real models see test_on_a_tiny_model.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 
-from evaluation.fake_evaluation import SquareTask, TextPrompt, WordRenderer, ticking_clock
-from trimpi.errors import DataError
-from trimpi.evaluation.efficiency import EfficiencyResult, measure_efficiency, prefill_seconds
+from evaluation.fake_efficiency import make_efficiency
+from evaluation.fake_evaluation import SquareTask, TextPrompt, WordRenderer
+from trimpi.errors import DataError, RunError
+from trimpi.evaluation.efficiency_measurement import Measured, measure_ways
+from trimpi.evaluation.efficiency_result import (
+    load_efficiency,
+    no_longer_matters,
+    query_point,
+    serving_seconds,
+    shares_saved,
+)
+from trimpi.evaluation.timing import Run, Timing
+from trimpi.recipe import EfficiencyConfig, Engine
 
-
-class TensorRenderer(WordRenderer):
-    def encode_prompts(self, prompts: list[TextPrompt]) -> Any:
-        inputs = {"input_ids": torch.tensor([self.prompt_ids(prompt) for prompt in prompts])}
-        return type("Batch", (dict,), {"to": lambda self, device: self})(inputs)
-
-
-class CountingModel(torch.nn.Module):
-    """Keeps the prompt length of every forward pass."""
-
-    device = torch.device("cpu")
-    dtype = torch.float32
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.passes: list[int] = []
-
-    def forward(self, *, input_ids: torch.Tensor, use_cache: bool, logits_to_keep: int) -> SimpleNamespace:
-        assert not torch.is_grad_enabled() and not self.training and use_cache and logits_to_keep == 1
-        self.passes.append(input_ids.shape[1])
-        return SimpleNamespace()
+FREE, AWARE, CACHED = "policy_free", "policy_aware", "policy_cached"
+TOKENS = {False: 8, True: 14}
+"""Of the task's prompts: five words of a request and its image, and six words of a policy."""
 
 
-def measure(folder: Path, model: CountingModel, **changes: Any) -> EfficiencyResult:
-    settings = {
-        "model_name": "nano",
-        "out_dir": folder / "eval",
-        "examples": 2,
-        "repeats": 3,
-        "clock": ticking_clock(0.5),
-    }
-    return measure_efficiency(SquareTask(folder), model, TensorRenderer(), **{**settings, **changes})  # type: ignore[arg-type]
+class LongRenderer(WordRenderer):
+    """Can also write and read token ids: a word each."""
+
+    def response_ids(self, text: str) -> list[str]:
+        return text.split()
+
+    def decode(self, ids: Sequence[str]) -> str:
+        return " ".join(ids)
 
 
-def test_tokens_with_and_without_the_policy_are_those_of_the_same_requests(tmp_path: Path) -> None:
-    result = measure(tmp_path, CountingModel())
-    assert (result.policy_free.mean_tokens, result.policy_aware.mean_tokens) == (8.0, 14.0)
-    assert result.tokens_saved == pytest.approx(1 - 8 / 14)
+@dataclass
+class KnownAnswers:
+    """A prompt token takes a second, an answer's token a tenth, for every prompt; kept are the policy's six tokens."""
+
+    no_cache: str | None = None
+    kept_tokens: int = 6
+    new_tokens: int = 11
+    engine: Engine = "prefix"
+    runs: list[tuple[str, list[TextPrompt]]] = field(default_factory=list)
+    kept: list[list[TextPrompt]] = field(default_factory=list)
+
+    def from_nothing(self, prompts: Sequence[TextPrompt]) -> Run:  # type: ignore[override]
+        return self._run(AWARE if prompts[0].policy_aware else FREE, prompts, 0)
+
+    def with_kept(self, prompts: Sequence[TextPrompt], kept: Sequence[TextPrompt]) -> Run:  # type: ignore[override]
+        self.kept.append(list(kept))
+        return self._run(CACHED, prompts, self.kept_tokens)
+
+    def _run(self, way: str, prompts: Sequence[TextPrompt], kept: int) -> Run:
+        first = sum(len(WordRenderer().prompt_ids(prompt)) - kept for prompt in prompts)
+
+        def run() -> Timing:
+            self.runs.append((way, list(prompts)))
+            written = 0.1 * (self.new_tokens - 1) * len(prompts)
+            return Timing(first_token=first, total=first + written, cached_tokens=kept * len(prompts))
+
+        return run
 
 
-def test_both_kinds_of_prompt_take_turns_after_a_warm_up_each(tmp_path: Path) -> None:
-    model = CountingModel()
-    measure(tmp_path, model, warmup=1)
-    assert model.passes == [8] * 4 + [14] * 4 + [8] * 4 + [14] * 4
-
-
-def test_prefill_is_the_median_of_the_repeats_and_ignores_the_warm_up() -> None:
-    # (start, end) of one warm-up pass of 90 s, then passes of 1 s, 50 s and 2 s.
-    times = iter([0, 90, 100, 101, 200, 250, 300, 302])
-    prompt = TextPrompt(text="a", images=(), policy_aware=False)
-    seconds = prefill_seconds(
-        CountingModel(),
-        TensorRenderer(),
-        prompt,
-        repeats=3,
-        warmup=1,
-        clock=lambda: next(times),  # type: ignore[arg-type]
+def measure(folder: Path, answers: KnownAnswers, *, context: int | None = None, **changes: Any) -> Measured:
+    settings = {"examples": 2, "repeats": 1, "new_tokens": 11, "query_lengths": [], "batch": 1}
+    return measure_ways(
+        SquareTask(folder),
+        LongRenderer(),  # type: ignore[arg-type]
+        answers,  # type: ignore[arg-type]
+        EfficiencyConfig(**{**settings, **changes}),
+        context=context,
     )
-    assert seconds == 2
 
 
-def test_a_measurement_is_written_and_not_repeated(tmp_path: Path) -> None:
-    first, model = measure(tmp_path, CountingModel()), CountingModel()
-    assert measure(tmp_path, model) == first
-    assert model.passes == []
-    assert json.loads((tmp_path / "eval" / "efficiency.json").read_text())["policy_free"]["max_tokens"] == 8
+def test_the_same_requests_are_answered_each_way(tmp_path: Path) -> None:
+    answers = KnownAnswers()
+    costs = measure(tmp_path, answers).costs
+    assert [way for way, _ in answers.runs] == [FREE, AWARE, CACHED] * 4, "two requests, each unmeasured and measured"
+    for way, tokens, kept in ((FREE, 8, 0), (AWARE, 14, 0), (CACHED, 14, 6)):
+        cost = costs[way]
+        assert cost is not None
+        assert (cost.mean_tokens, cost.max_tokens, cost.cached_tokens) == (tokens, tokens, kept)
+        assert cost.prefill_seconds == tokens - kept
+        assert cost.seconds_per_token == pytest.approx(0.1)
+        assert cost.latency_seconds == pytest.approx(tokens - kept + 1)
+        assert cost.requests_per_second is None, "no batch was asked for"
 
 
-def test_another_model_is_measured_again(tmp_path: Path) -> None:
-    measure(tmp_path, CountingModel())
-    model = CountingModel()
-    measure(tmp_path, model, model_name="other")
-    assert model.passes
+def test_what_is_kept_is_the_policy_and_no_request(tmp_path: Path) -> None:
+    answers = KnownAnswers()
+    measure(tmp_path, answers, examples=1)
+    ((first, second),) = answers.kept
+    policy = SquareTask(tmp_path).policies["A"].text
+    assert (first.text, second.text) == (f"{policy}\nA", f"{policy}\nB")
+    assert first.images == second.images == ()
 
 
-def test_a_model_in_training_goes_on_training(tmp_path: Path) -> None:
-    model = CountingModel().train()
-    measure(tmp_path, model)
-    assert model.training
+def test_a_batch_shares_its_time_among_its_requests(tmp_path: Path) -> None:
+    answers = KnownAnswers()
+    measured = measure(tmp_path, answers, batch=16)
+    assert measured.batch == 4, "as many requests as there are"
+    assert len(answers.kept[-1]) == 4, "two prompts with each of two policies"
+    aware = measured.costs[AWARE]
+    assert aware is not None and aware.requests_per_second == pytest.approx(4 / (4 * 14 + 4))
+    assert (aware.batch_prefill_seconds, aware.batch_seconds_per_token) == (14, pytest.approx(0.1))
+
+
+def test_without_a_cache_the_row_is_absent_and_says_why(tmp_path: Path) -> None:
+    measured = measure(tmp_path, KnownAnswers(no_cache="the model has a window"), query_lengths=[0])
+    assert (measured.costs[CACHED], measured.no_cache) == (None, "the model has a window")
+    assert measured.points[0].prefill_saved_over_cached is None
+
+
+def test_a_policy_that_is_not_kept_is_no_cached_row(tmp_path: Path) -> None:
+    measured = measure(tmp_path, KnownAnswers(kept_tokens=0), query_lengths=[0])
+    assert measured.costs[CACHED] is None and "too short" in str(measured.no_cache)
+    assert set(measured.points[0].tokens) == {FREE, AWARE}
+
+
+def test_longer_requests_save_a_smaller_share(tmp_path: Path) -> None:
+    points = measure(tmp_path, KnownAnswers(), query_lengths=[0, 6, 86]).points
+    assert [point.tokens[AWARE] for point in points] == [14, 20, 100]
+    assert [point.tokens_saved for point in points] == pytest.approx([6 / 14, 6 / 20, 6 / 100])
+    assert [point.latency_saved for point in points] == pytest.approx([6 / 15, 6 / 21, 6 / 101])
+    assert [point.prefill_saved_over_cached for point in points] == [0, 0, 0]
+
+
+def test_lengths_beyond_the_context_are_left_out_by_name(tmp_path: Path) -> None:
+    measured = measure(tmp_path, KnownAnswers(), query_lengths=[0, 100], context=100)
+    assert [point.added for point in measured.points] == [0]
+    assert list(measured.left_out) == ["+100 tokens: prompt and answer take 125 tokens and the model's context has 100"]
+
+
+@pytest.mark.parametrize("no_cache", [None, "it cannot"])
+def test_progress_ends_where_it_said(tmp_path: Path, no_cache: str | None) -> None:
+    seen: list[tuple[int, int]] = []
+    measure_ways(
+        SquareTask(tmp_path),
+        LongRenderer(),  # type: ignore[arg-type]
+        KnownAnswers(no_cache=no_cache),  # type: ignore[arg-type]
+        EfficiencyConfig(examples=2, repeats=2, query_lengths=[0, 5, 500], batch=3),
+        context=200,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen[0][0] == 0 and seen[-1][0] == seen[-1][1]
 
 
 def test_nothing_to_measure_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="0 test examples"):
-        measure(tmp_path, CountingModel(), examples=0)
+    task = SquareTask(tmp_path)
+    task._examples = []
+    with pytest.raises(DataError, match="no test examples"):
+        measure_ways(task, LongRenderer(), KnownAnswers(), EfficiencyConfig(), context=None)  # type: ignore[arg-type]
+
+
+def test_shares_are_of_what_the_policy_costs_in_the_prompt() -> None:
+    efficiency = make_efficiency()
+    costs = {way: getattr(efficiency, way) for way in (FREE, AWARE, CACHED)}
+    shares = shares_saved(costs)
+    assert (shares["tokens_saved"], shares["prefill_saved"]) == pytest.approx((0.9, 0.8))
+    assert shares["prefill_saved_over_cached"] == pytest.approx(0.5)
+    assert shares_saved({**costs, CACHED: None})["prefill_saved_over_cached"] is None
+
+
+def point(added: int, *, aware: float, cached: float) -> Any:
+    seconds = {FREE: 1.0, AWARE: aware, CACHED: cached}
+    return query_point(added, {FREE: 100, AWARE: 300, CACHED: 300}, seconds, seconds)
+
+
+def test_the_policy_no_longer_matters_from_where_every_longer_request_saves_too_little() -> None:
+    points = [
+        point(0, aware=2.0, cached=1.01),
+        point(10, aware=1.01, cached=1.2),  # below once, and above again after it
+        point(20, aware=1.2, cached=1.01),
+        point(30, aware=1.04, cached=0.9),
+    ]
+    lengths = no_longer_matters(points)
+    assert (lengths["prefill_saved"], lengths["prefill_saved_over_cached"]) == (30, 20)
+    # 200 policy tokens are 5 % of 4,000, of which 300 are there
+    assert lengths["tokens_saved"] == pytest.approx(3700)
+    assert no_longer_matters(points[:1])["prefill_saved"] is None
+
+
+def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    points = [point(0, aware=2.0, cached=1.5)]
+    result = make_efficiency(query_lengths=points, no_longer_matters=no_longer_matters(points))
+    path = tmp_path / "efficiency.json"
+    path.write_text(result.to_json())
+    assert load_efficiency(path) == result
+
+
+def test_an_older_result_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "efficiency.json"
+    path.write_text('{"model": "nano"}')
+    with pytest.raises(RunError, match=r"lacks batch, device.*delete it and measure again"):
+        load_efficiency(path)
+
+
+def test_serving_takes_the_seconds_of_a_request_alone_or_in_the_batch() -> None:
+    alone, together = (serving_seconds(make_efficiency(), batch=batch) for batch in (False, True))
+    assert alone is not None and together is not None and alone.policy_cached is not None
+    assert (alone.policy_aware.prefill, together.policy_aware.prefill) == (0.5, 0.1)
+    assert (alone.policy_cached.prefill, alone.policy_free.per_token) == (0.2, 0.01)
+    assert serving_seconds(make_efficiency(policy_cached=None), batch=False) == type(alone)(
+        policy_free=alone.policy_free, policy_aware=alone.policy_aware, policy_cached=None
+    )

@@ -10,7 +10,7 @@ from evaluation.fake_evaluation import NO_ANSWER, RIGHT, TRUNCATED, WRONG, Recor
 from trimpi.errors import DataError, RecipeError, RunError
 from trimpi.evaluation import SUITES, SuiteResult, asking, evaluate_suite
 from trimpi.evaluation.question import SuiteSource
-from trimpi.evaluation.results import load_result
+from trimpi.evaluation.results import EFFICIENCY, load_result
 from trimpi.evaluation.suites import check_suite
 from trimpi.recipe import SuiteName
 
@@ -181,7 +181,7 @@ def test_an_unknown_suite_is_refused_with_the_known_ones(tmp_path: Path) -> None
 
 
 def test_recipes_know_exactly_the_suites_there_are() -> None:
-    assert get_args(SuiteName) == SUITES
+    assert set(get_args(SuiteName)) == {*SUITES, EFFICIENCY}
 
 
 def test_a_suite_is_checked_without_a_model(tmp_path: Path) -> None:

@@ -30,8 +30,9 @@ def evaluate(
 
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import evaluate_model, quiet_libraries, task_of
-    from trimpi.cli.tables import benchmarks_table, divergence_table, suite_tables
-    from trimpi.evaluation.results import DIVERGENCE_FILE, HARNESS_FILE, load_result
+    from trimpi.cli.tables import benchmarks_table, divergence_table, efficiency_tables, suite_tables
+    from trimpi.evaluation.efficiency_result import load_efficiency
+    from trimpi.evaluation.results import DIVERGENCE_FILE, EFFICIENCY, EFFICIENCY_FILE, HARNESS_FILE, load_result
     from trimpi.evaluation.storage import read_json
     from trimpi.evaluation.wording import details_in_words
     from trimpi.models.loading import resolve_model_path
@@ -56,12 +57,15 @@ def evaluate(
         track=reporter.track,
     )
     evaluate_model(request)
-    results = [load_result(folder / f"{name}.json") for name in recipe.evaluation.suites]
-    tables = suite_tables(model, results)
-    if "forgetting" in recipe.evaluation.suites:
+    suites = recipe.evaluation.suites
+    results = [load_result(folder / f"{name}.json") for name in suites if name != EFFICIENCY]
+    tables = suite_tables(model, results) if results else []
+    if "forgetting" in suites:
         tables.append(divergence_table(model, read_json(folder / DIVERGENCE_FILE)))
     if recipe.evaluation.harness is not None:
         tables.append(benchmarks_table(model, read_json(folder / HARNESS_FILE)))
+    if EFFICIENCY in suites:
+        tables += efficiency_tables(model, load_efficiency(folder / EFFICIENCY_FILE))
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_OF_FILES)

@@ -33,7 +33,12 @@ def run(
     services = production_services(processes, make_reporter(is_main=processes.is_main))
     page = execute_run(recipe, run_dir, services=services)
     if page is not None:
+        from trimpi.cli.tables import break_even_table
+        from trimpi.evaluation.storage import read_json
         from trimpi.reporting.tables import results_table
+        from trimpi.run.directory import RunDirectory
 
         Console().print(results_table(run_dir))
+        if RunDirectory(run_dir).break_even.is_file():
+            Console().print(break_even_table(read_json(RunDirectory(run_dir).break_even)))
         typer.echo(f"report: {page}")

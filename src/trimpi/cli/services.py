@@ -9,6 +9,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trimpi.evaluation.results import EFFICIENCY
 from trimpi.policies import Policy
 from trimpi.recipe import Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
@@ -78,7 +79,7 @@ def evaluate_model(request: EvaluationRequest) -> None:
     harness_tasks = _harness_tasks(request)
     model = load_model(request.model_path, dtype=request.model.dtype, attn=request.model.attention)
     sampler = local_sampler(model, renderer, batch_size=request.settings.batch_size, engine=request.engine)
-    for suite in request.settings.suites:
+    for suite in [name for name in request.settings.suites if name != EFFICIENCY]:
         with request.track(suite) as progress:
             evaluate_suite(
                 request.task,
@@ -98,8 +99,18 @@ def evaluate_model(request: EvaluationRequest) -> None:
         _measure_divergence(request, model, renderer)
     if harness_tasks is not None:
         _run_harness(request, model, renderer, harness_tasks)
-    if request.efficiency:
-        measure_efficiency(request.task, model, renderer, model_name=request.name, out_dir=request.out_dir)
+    if request.efficiency or EFFICIENCY in request.settings.suites:
+        with request.track(EFFICIENCY) as progress:
+            measure_efficiency(
+                request.task,
+                model,
+                renderer,
+                model_name=request.name,
+                out_dir=request.out_dir,
+                settings=request.settings.efficiency,
+                engine=request.engine,
+                progress=progress,
+            )
     del model, sampler
     _free_accelerator_memory()
 

@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from trimpi.evaluation.break_even_report import ALONE, PER_TOKEN, TOGETHER
+from trimpi.evaluation.efficiency_result import EfficiencyResult, PromptCost
 from trimpi.evaluation.results import SuiteResult
 from trimpi.interval import wilson_interval
 from trimpi.run.check import CheckResult
@@ -72,6 +74,83 @@ def _tags_table(results: Sequence[SuiteResult]) -> Table:
 def _interval(bounds: tuple[float, float]) -> str:
     low, high = bounds
     return f"{low:.1%} - {high:.1%}"
+
+
+def efficiency_tables(model: str, result: EfficiencyResult) -> list[Table]:
+    """What prompts cost each way, and what leaving the policy out saves of longer requests."""
+    costs = _table(
+        f"{escape(model)}: {result.engine} engine on {result.device}; together: {result.batch} requests in a batch",
+        "policy",
+        "tokens",
+        "kept",
+        "first token",
+        "per token",
+        f"{result.new_tokens} tokens",
+        "together",
+    )
+    ways = {"in weights": result.policy_free, "in prompt": result.policy_aware, "kept": result.policy_cached}
+    for name, cost in ways.items():
+        if cost is not None:
+            costs.add_row(name, *_cost_cells(cost))
+    if result.no_cache is not None:
+        costs.caption = f"no row with the policy kept: {escape(result.no_cache)}"
+    lengths = _table(
+        "saved without the policy where requests are longer; last two: of a kept one",
+        "longer by",
+        "tokens",
+        "first token",
+        "latency",
+        "first token",
+        "latency",
+    )
+    for point in result.query_lengths:
+        shares = (
+            point.tokens_saved,
+            point.prefill_saved,
+            point.latency_saved,
+            point.prefill_saved_over_cached,
+            point.latency_saved_over_cached,
+        )
+        lengths.add_row(f"{point.added:,}", *("-" if share is None else f"{share:.1%}" for share in shares))
+    lengths.caption = escape("; ".join(result.left_out)) or None
+    return [costs, lengths] if result.query_lengths or result.left_out else [costs]
+
+
+def _cost_cells(cost: PromptCost) -> list[str]:
+    tokens = (cost.mean_tokens, cost.cached_tokens)
+    seconds = (cost.prefill_seconds, cost.seconds_per_token, cost.latency_seconds)
+    rate = "-" if cost.requests_per_second is None else f"{cost.requests_per_second:.2f}/s"
+    return [*(f"{number:,.0f}" for number in tokens), *(f"{1000 * value:,.1f} ms" for value in seconds), rate]
+
+
+def break_even_table(report: Mapping[str, Any]) -> Table:
+    """When training has paid, in words, for every way to serve; under it what was assumed."""
+    assumed = report["assumptions"]
+    currency = escape(assumed["currency"])
+    names = {
+        PER_TOKEN: "paid by the token",
+        ALONE: "own machine, a request at a time",
+        TOGETHER: f"own machine, {report['measured']['batch']} together",
+    }
+    table = _table(f"training cost {report['training_cost']:,.2f} {currency}; when it has paid", "served", "")
+    table.columns[1].justify = "left"
+    for way, result in report["ways"].items():
+        table.add_row(names[way], escape(result["words"]))
+    unknown = ", ".join(report["hours_unknown"])
+    table.caption = "; ".join(
+        [
+            *([f"not counted, since their time is not known: {escape(unknown)}"] if unknown else []),
+            f"assumed as of {assumed['as_of']} (evaluation.break_even in the recipe), in {currency}: "
+            f"a million tokens {assumed['input_price']:g}, cached {assumed['cached_input_price']:g}, "
+            f"written {assumed['output_price']:g}",
+            f"an hour of this machine ({report['measured']['device']}) as a GPU's: {assumed['gpu_hour_price']:g}",
+            f"{assumed['cache_hit_rate']:.0%} of policies cached",
+            f"{assumed['in_context_output_tokens']:g} tokens an answer in context, "
+            f"{assumed['internalized_output_tokens']:g} internalized",
+            f"{assumed['updates_per_month']:g} updates of the policy a month",
+        ]
+    )
+    return table
 
 
 def check_tables(result: CheckResult) -> list[Table]:

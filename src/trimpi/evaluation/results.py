@@ -15,7 +15,9 @@ from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.interval import mean_interval, wilson_interval
 from trimpi.types import Outcome
 
-EFFICIENCY_FILE = "efficiency.json"
+EFFICIENCY = "efficiency"
+"""A suite by name, and a measurement of its own: it asks nothing that is scored."""
+EFFICIENCY_FILE = f"{EFFICIENCY}.json"
 DIVERGENCE_FILE = "divergence.json"
 HARNESS_FILE = "harness.json"
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

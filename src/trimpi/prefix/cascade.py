@@ -16,6 +16,8 @@ from torch import Tensor
 from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
+from trimpi.prefix.attention import repeat_heads
+
 SCORES_AT_ONCE = 1 << 25
 """Attention scores held at once, in numbers: longer queries take several turns."""
 
@@ -67,8 +69,7 @@ class CascadeAttention:
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scaling: float) -> Tensor:
         """See `SharedAttention.attend`. Padding is on the right, where causality hides it."""
-        own = _attention(_by_key_head(query[:, None], key.shape[1]), key, value, _causal(query, key), scaling=scaling)
-        output, normaliser = (part[:, 0] for part in _by_row(own, query))
+        output, normaliser = _own(query, key, value, scaling=scaling)
         outputs, normalisers = [output], [normaliser]
         for level in self._levels:
             output, normaliser = self._over(level, layer, query, scaling=scaling)
@@ -182,6 +183,17 @@ def written_out_attention(
     if len(outputs) == 1:
         return outputs[0], normalisers[0]
     return torch.cat(outputs, dim=2), torch.cat(normalisers, dim=2)
+
+
+def _own(query: Tensor, key: Tensor, value: Tensor, *, scaling: float) -> tuple[Tensor, Tensor]:
+    """Causal attention to what the forward pass wrote: output as query, normaliser (rows, heads, queries)."""
+    heads, queries = query.shape[1:3]
+    if queries == key.shape[2] > 1 and query.device.type == "cpu":
+        keys, values = repeat_heads(key, heads), repeat_heads(value, heads)
+        return fused_attention(query, keys, values, 0.0, True, scale=scaling)
+    own = _attention(_by_key_head(query[:, None], key.shape[1]), key, value, _causal(query, key), scaling=scaling)
+    output, normaliser = (part[:, 0] for part in _by_row(own, query))
+    return output, normaliser
 
 
 def _by_row(attended: tuple[Tensor, Tensor], query: Tensor) -> tuple[Tensor, Tensor]:

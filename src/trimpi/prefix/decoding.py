@@ -55,15 +55,24 @@ class _Prompts:
 class PrefixMemory:
     """Computed prefixes and encoded images, kept for prompts to come; meant for one set of weights.
 
-    `asked` are the prompt tokens of all rows so far, `computed` those among them that had to be computed.
+    `asked` are the prompt tokens of all rows so far, `computed` those among them that had to be computed. Without
+    `sharing` every prompt is computed whole: what this engine costs where nothing is kept.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, sharing: bool = True) -> None:
         self.model = model
+        self._sharing = sharing
         self._kept: dict[tuple[int, ...], Computed] = {}
-        self._images = EncodedImages(model)
+        self._images = EncodedImages(model, reuse=sharing)
         self.asked = self.computed = 0
         enable_shared_attention(model)
+
+    def copy(self) -> PrefixMemory:
+        """One that remembers the same, has been asked nothing yet, and learns apart from this one."""
+        memory = PrefixMemory(self.model, sharing=self._sharing)
+        memory._kept = dict(self._kept)
+        memory._images = self._images.copy()
+        return memory
 
     @torch.no_grad()
     def prefill(self, inputs: Mapping[str, Tensor], prompt_of_row: Sequence[int]) -> Prefilled:
@@ -75,7 +84,10 @@ class PrefixMemory:
         self.asked += sum(len(prompts.rows.ids[prompt]) for prompt in prompt_of_row)
         self.computed += len(prompt_of_row)  # every row computes its prompt's last token
         keys = prompts.rows.keys
-        clusters = share_prefixes(keys, shortest=SHORTEST_LEVEL)
+        if self._sharing:
+            clusters = share_prefixes(keys, shortest=SHORTEST_LEVEL)
+        else:
+            clusters = [Cluster(members=(row,), shared=0) for row in range(len(keys))]
         shared = [0] * len(keys)
         levels: list[Level] = []
         for cluster in clusters:

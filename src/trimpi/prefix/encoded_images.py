@@ -20,13 +20,20 @@ Features = tuple[Tensor, tuple[Tensor, ...]]
 class EncodedImages:
     """The vision tower's output for images seen so far; meant for one set of weights, and within one backward pass.
 
-    Families whose forward pass takes no encoded images get pixels, as always.
+    Families whose forward pass takes no encoded images get pixels, as always; so do all without `reuse`.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, reuse: bool = True) -> None:
         self._model = model
-        self._takes_features = "mm_encoder_outputs" in inspect.signature(type(model).forward).parameters
+        self._reuse = reuse
+        self._takes_features = reuse and "mm_encoder_outputs" in inspect.signature(type(model).forward).parameters
         self._features: dict[int, Features] = {}
+
+    def copy(self) -> EncodedImages:
+        """One that knows these images; what either sees from now on, the other does not."""
+        images = EncodedImages(self._model, reuse=self._reuse)
+        images._features = dict(self._features)
+        return images
 
     def inputs(self, images: BatchImages, chosen: Sequence[Sequence[Pick]]) -> dict[str, Any]:
         """What a forward pass over rows with these images takes for them, row by row."""

@@ -1,5 +1,6 @@
 """The run as data: strict models, YAML in, resolved YAML out."""
 
+from trimpi.recipe.break_even import BreakEvenConfig
 from trimpi.recipe.cots import (
     CotSamplingConfig,
     ForwardCotConfig,
@@ -8,6 +9,7 @@ from trimpi.recipe.cots import (
     ReverseCotConfig,
 )
 from trimpi.recipe.difference import recipe_differences
+from trimpi.recipe.efficiency import EfficiencyConfig
 from trimpi.recipe.endpoint import EndpointConfig
 from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, SuiteName
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
@@ -40,11 +42,13 @@ from trimpi.recipe.task import (
 )
 
 __all__ = [
+    "BreakEvenConfig",
     "ClevrTaskConfig",
     "CotSamplingConfig",
     "CotSftConfig",
     "CotTrainingConfig",
     "DirectSftConfig",
+    "EfficiencyConfig",
     "EndpointConfig",
     "Engine",
     "EvaluationConfig",

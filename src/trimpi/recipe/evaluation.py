@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from trimpi.recipe.break_even import BreakEvenConfig
+from trimpi.recipe.efficiency import EfficiencyConfig
 from trimpi.recipe.strict import StrictModel
 
 SuiteName = Literal[
@@ -20,8 +22,9 @@ SuiteName = Literal[
     "referral",
     "branching",
     "forgetting",
+    "efficiency",
 ]
-"""The suites of `evaluation/suites.py`."""
+"""The suites of `evaluation/suites.py`, and `efficiency`, which is measured."""
 
 
 class HarnessConfig(StrictModel):
@@ -42,6 +45,9 @@ class EvaluationConfig(StrictModel):
     A suite may ask a request several times (`override`, `override_matrix`), or other things altogether, which are not
     capped (`recitation`, `leakage`, `forgetting`). `referral` and `branching` look at the answers of `accuracy`.
     `skill_examples` are the questions of every skill in the suite `forgetting`.
+
+    `efficiency` is measured after the last stage, and wherever it is among the suites; `break_even` sets it against
+    what training cost.
     """
 
     suites: list[SuiteName] = Field(default=["accuracy", "in_context"], min_length=1)
@@ -52,3 +58,5 @@ class EvaluationConfig(StrictModel):
     after: Literal["every_stage", "last_stage"] = "every_stage"
     base: bool = True
     harness: HarnessConfig | None = None
+    efficiency: EfficiencyConfig = Field(default_factory=EfficiencyConfig)
+    break_even: BreakEvenConfig = Field(default_factory=BreakEvenConfig)

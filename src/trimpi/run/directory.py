@@ -15,6 +15,7 @@ from trimpi.recipe import Recipe, recipe_data, recipe_differences, recipe_yaml
 from trimpi.recipe.yaml_text import parse_yaml
 
 BASE_NAME = "00-base"
+BREAK_EVEN_FILE = "break_even.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class RunDirectory:
     @property
     def rollouts(self) -> Path:
         return self.path / "rollouts.jsonl"
+
+    @property
+    def break_even(self) -> Path:
+        return self.path / BREAK_EVEN_FILE
 
     def stage(self, name: str) -> Path:
         return self.path / "stages" / name

@@ -9,6 +9,7 @@ from trimpi.evaluation.results import DIVERGENCE_FILE, EFFICIENCY_FILE, HARNESS_
 from trimpi.recipe import Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run import manifest
+from trimpi.run.break_even import write_break_even
 from trimpi.run.data import write_data
 from trimpi.run.directory import BASE_NAME, RunDirectory, stage_name
 from trimpi.run.inputs import validate_inputs
@@ -135,6 +136,7 @@ class _Execution:
         return all((out_dir / name).is_file() for name in expected)
 
     def _finish(self) -> Path:
+        write_break_even(self._run, self._names, self._recipe.evaluation.break_even)
         self._record(finished=True)
         return self._services.write_report(self._run.path)
 

@@ -1,5 +1,8 @@
 """The training stages: each turns a model folder into a model folder."""
 
+import time
+from dataclasses import replace
+
 from trimpi.recipe import RlConfig, StageConfig
 from trimpi.stages.context import StageContext, StageResult
 
@@ -13,6 +16,12 @@ def run_stage(config: StageConfig, context: StageContext) -> StageResult:
     ends in the same weights, `metrics.jsonl` and (rl) `rollouts.jsonl`. Every process of a distributed launch calls it.
     """
     context.output_dir.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    result = _run(config, context)
+    return replace(result, preparation_seconds=time.perf_counter() - start - result.seconds)
+
+
+def _run(config: StageConfig, context: StageContext) -> StageResult:
     # Imported late: torch and the trainers take seconds, and a recipe that is refused should not wait for them.
     if isinstance(config, RlConfig):
         from trimpi.stages.rl.stage import run_rl

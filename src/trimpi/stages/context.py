@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from trimpi.recipe import Engine, ModelConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
@@ -38,7 +39,10 @@ class StageResult:
     """What a finished stage cost, and its last metrics line.
 
     `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt,
-    from the checkpoint it resumed from. `peak_memory_bytes` is this process's: resident, or of its GPU if it has one.
+    from the step `resumed_from` of the checkpoint it resumed from, and `preparation_seconds` what it took beside:
+    loading, sampling chains of thought, saving. `peak_memory_bytes` is this process's: resident, or of its GPU if it
+    has one. `cost` counts weights and tokens by what they were for, with the FLOPs estimated from them
+    (`stages/work.py`).
     """
 
     steps: int
@@ -46,3 +50,6 @@ class StageResult:
     tokens: int
     peak_memory_bytes: int
     metrics: Mapping[str, float] = field(default_factory=dict)
+    resumed_from: int = 0
+    preparation_seconds: float = 0.0
+    cost: Mapping[str, Any] = field(default_factory=dict)

@@ -40,6 +40,7 @@ def finish_training(trainer: Trainer, callback: StageCallback, context: StageCon
         tokens=sum(line["tokens"] for line in read_lines(context.output_dir / METRICS_FILE)),
         peak_memory_bytes=_peak_memory_bytes(),
         metrics=callback.last,
+        resumed_from=checkpoint_step(checkpoint),
     )
 
 

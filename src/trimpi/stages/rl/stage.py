@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from trl import GRPOConfig as TrlGrpoConfig
@@ -23,13 +24,26 @@ from trimpi.stages.rl.samplers import check_sampler, row_sampler, sampler_argume
 from trimpi.stages.rl.scoring import REWARDS
 from trimpi.stages.training import METRICS_FILE, ROLLOUTS_FILE, finish_training
 from trimpi.stages.trl_seams import RolloutTrainer
+from trimpi.stages.work import count_weights, rl_cost
 from trimpi.tasks.selection import first_per_policy
 
 
 def run_rl(config: RlConfig, context: StageContext) -> StageResult:
     """GRPO with PolicyRollout; plain GRPO of the same total group size with policy_aware_share 0."""
     trainer, callback, renderer = build_trainer(config, context)
-    return finish_training(trainer, callback, context, renderer.processor)
+    weights = count_weights(trainer.network)
+    result = finish_training(trainer, callback, context, renderer.processor)
+    cost = rl_cost(
+        config,
+        weights,
+        tokens=result.tokens,
+        rollouts=context.output_dir / ROLLOUTS_FILE,
+        task=context.task,
+        examples=first_per_policy(context.task.examples("train"), config.examples_per_policy),
+        renderer=renderer,
+        model_config=trainer.network.config,
+    )
+    return replace(result, cost=cost)
 
 
 def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrainer, StageCallback, Renderer]:

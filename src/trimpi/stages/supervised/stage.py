@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from datasets import Dataset
 from transformers import PreTrainedModel
 from trl import SFTConfig
@@ -19,6 +21,7 @@ from trimpi.stages.supervised.cots import stage_cots
 from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, training_rows
 from trimpi.stages.training import METRICS_FILE, finish_training
 from trimpi.stages.trl_seams import SupervisedTrainer
+from trimpi.stages.work import count_weights, supervised_cost
 from trimpi.tasks.selection import first_per_policy
 
 
@@ -48,7 +51,12 @@ def run_supervised(config: SupervisedStage, context: StageContext) -> StageResul
         peft_config=peft_config(config.lora, model),
         engine=context.engine,
     )
-    return finish_training(trainer, callback, context, processor)
+    weights = count_weights(trainer.model)
+    result = finish_training(trainer, callback, context, processor)
+    cost = supervised_cost(
+        config, weights, tokens=result.tokens, rows=rows, renderer=renderer, model_config=model.config
+    )
+    return replace(result, cost=cost)
 
 
 def _rows(

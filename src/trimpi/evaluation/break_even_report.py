@@ -1,0 +1,101 @@
+"""Break-even of a whole run, as `break_even.json` holds it: what training cost, what requests save, when it has paid.
+
+Torch-free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trimpi.evaluation.break_even import (
+    SECONDS_PER_HOUR,
+    ServingSeconds,
+    break_even,
+    in_words,
+    over_hit_rates,
+    over_updates,
+    saved_by_seconds,
+    saved_by_tokens,
+)
+from trimpi.evaluation.efficiency_result import EfficiencyResult, serving_seconds
+from trimpi.recipe import BreakEvenConfig
+
+PER_TOKEN, ALONE, TOGETHER = "per_token", "own_machine", "own_machine_batch"
+"""Who serves: a provider that charges tokens; a machine of one's own, a request at a time, or a batch of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCost:
+    """What one stage cost: `hours` of all its processes together, None where an interrupted stage does not tell.
+
+    `flops` are estimated, None where a stage's manifest has none.
+    """
+
+    name: str
+    hours: float | None
+    flops: float | None
+
+
+def stage_cost(manifest: Mapping[str, Any]) -> StageCost:
+    """From the manifest of a complete stage; an attempt that resumed stands for the steps before it too."""
+    steps, resumed_from = manifest["steps"], manifest.get("resumed_from", 0)
+    training = manifest["seconds"] * steps / (steps - resumed_from) if steps > resumed_from else None
+    seconds = None if training is None else training + manifest.get("preparation_seconds", 0.0)
+    return StageCost(
+        name=manifest["name"],
+        hours=None if seconds is None else seconds * manifest["processes"] / SECONDS_PER_HOUR,
+        flops=manifest.get("cost", {}).get("estimated_flops", {}).get("total"),
+    )
+
+
+def break_even_report(
+    assumed: BreakEvenConfig, efficiency: EfficiencyResult, stages: Sequence[StageCost]
+) -> dict[str, Any]:
+    """What `break_even.json` holds.
+
+    `assumptions` as in the recipe; `measured` with the policy's tokens and the device; `stages` and `training_hours`,
+    `training_cost`; `hours_unknown` names the stages whose time is not known and not in them. `ways` holds a result in
+    numbers and words for every way to serve, with the points of two curves: `requests` by `cache_hit_rate`, and
+    `requests_per_month_needed` by `updates_per_month`. A way that was not measured is absent.
+    """
+    hours = sum(stage.hours for stage in stages if stage.hours is not None)
+    training_cost = hours * assumed.gpu_hour_price
+    ways: dict[str, Callable[[BreakEvenConfig], float]] = {
+        PER_TOKEN: lambda assumed: saved_by_tokens(assumed, policy_tokens=efficiency.policy_tokens)
+    }
+    for name, batch in ((ALONE, False), (TOGETHER, True)):
+        serving = serving_seconds(efficiency, batch=batch)
+        if serving is not None:
+            ways[name] = _by_seconds(serving)
+    return {
+        "assumptions": assumed.model_dump(mode="json"),
+        "measured": {
+            "policy_tokens": efficiency.policy_tokens,
+            "device": efficiency.device,
+            "batch": efficiency.batch,
+            "no_cache": efficiency.no_cache,
+        },
+        "stages": [asdict(stage) for stage in stages],
+        "training_hours": hours,
+        "training_cost": training_cost,
+        "hours_unknown": [stage.name for stage in stages if stage.hours is None],
+        "ways": {name: _way(assumed, training_cost, saved) for name, saved in ways.items()},
+    }
+
+
+def _by_seconds(serving: ServingSeconds) -> Callable[[BreakEvenConfig], float]:
+    return lambda assumed: saved_by_seconds(assumed, serving)
+
+
+def _way(assumed: BreakEvenConfig, training_cost: float, saved: Callable[[BreakEvenConfig], float]) -> dict[str, Any]:
+    result = break_even(assumed, training_cost=training_cost, saved_per_request=saved(assumed))
+    hit_rates = over_hit_rates(assumed, training_cost=training_cost, saved=saved)
+    updates = over_updates(assumed, requests=result.requests)
+    return {
+        **asdict(result),
+        "words": in_words(result, assumed),
+        "over_cache_hit_rate": [asdict(point) for point in hit_rates],
+        "over_updates_per_month": [asdict(point) for point in updates],
+    }
