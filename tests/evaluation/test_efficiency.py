@@ -153,7 +153,7 @@ def test_progress_ends_where_it_said(tmp_path: Path, no_cache: str | None) -> No
 
 def test_nothing_to_measure_is_refused(tmp_path: Path) -> None:
     task = SquareTask(tmp_path)
-    task._examples = []
+    task._examples = {"train": [], "test": []}
     with pytest.raises(DataError, match="no test examples"):
         measure_ways(task, LongRenderer(), KnownAnswers(), EfficiencyConfig(), context=None)  # type: ignore[arg-type]
 

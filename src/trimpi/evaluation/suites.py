@@ -43,6 +43,8 @@ QUESTIONS: Mapping[str, Callable[[SuiteSource], Sequence[Question]]] = {
     "retrieval": retrieval_questions,
 }
 """Suites that ask a model something."""
+OF_NO_TASK = ("forgetting",)
+"""Those that ask the same of every task: there is nothing that one could lack."""
 DETAILS: Mapping[str, Callable[[SuiteSource, Sequence[ExampleRecord]], Mapping[str, Any]]] = {
     "override": override_details,
     "override_matrix": override_matrix_details,
@@ -61,7 +63,7 @@ def check_suite(suite: str, source: SuiteSource) -> None:
     """Raises RecipeError for an unknown suite, DataError for one that the task does not have what it takes for."""
     if suite in DERIVED:
         refuse_unjudged(suite, source)
-    else:
+    elif suite not in OF_NO_TASK:
         _questions(suite, source)
 
 
