@@ -12,18 +12,25 @@ from functools import partial
 
 from benchmarks.memory import cost_of
 from benchmarks.rows import Row, left_out, rows_of_case, seconds_of
-from benchmarks.subject import Subject, check_written, endless, on_device_of, policy_tokens, repeated, requests
+from benchmarks.subject import (
+    DEEPEST,
+    Subject,
+    check_written,
+    endless,
+    on_device_of,
+    policy_of_length,
+    policy_tokens,
+    repeated,
+    requests,
+)
 from benchmarks.timing import Ticker, take_turns, timed
-from trimpi.policies import Policy
 from trimpi.rendering.prompts import Prompt
-from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.local import LocalSampler
 from trimpi.sampling.sampler import SamplerByRows, SamplingSettings, row_seed
 from trimpi.sampling.shared import SharedPrefixSampler
 
 TITLE = "Rollouts over policy length"
 PREFIX, PLAIN = "engine prefix", "engine plain"
-DEEPEST = 6
 ROOM = 256
 """Positions beside the policy: a request and its completion."""
 LONGEST_WAIT = 60.0
@@ -88,14 +95,6 @@ def run(subject: Subject, sizes: Sizes, progress: Callable[[int, int], None]) ->
             tick(1 + sizes.repeats)
         previous = (case, tokens)
     return rows
-
-
-def policy_of_length(renderer: Renderer, policy: Policy, tokens: int) -> Policy:
-    """About `tokens` tokens of the policy's text, as often as it takes."""
-    ids = renderer.tokenizer(policy.text, add_special_tokens=False)["input_ids"]
-    repeats = -(-tokens // len(ids))
-    text = renderer.tokenizer.decode((ids * repeats)[:tokens], clean_up_tokenization_spaces=False)
-    return Policy(name=policy.name, sections=(text,))
 
 
 def _sample(engine: SamplerByRows, prompts: list[Prompt], sizes: Sizes) -> None:

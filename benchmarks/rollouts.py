@@ -11,7 +11,17 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks.rows import Row, rows_of_case
-from benchmarks.subject import Subject, check_written, endless, on_device_of, policy_tokens, repeated, requests
+from benchmarks.subject import (
+    DEEPEST,
+    Subject,
+    check_written,
+    endless,
+    on_device_of,
+    policy_of_length,
+    policy_tokens,
+    repeated,
+    requests,
+)
 from benchmarks.timing import Contestant, Ticker, take_turns, timed
 from benchmarks.trl_stock import StockTrainer, stock_trainer
 from trimpi.recipe import GrpoConfig, ModelConfig, RlConfig
@@ -30,31 +40,31 @@ PREFIX, PLAIN, GENERATE, TRL = "engine prefix", "engine plain", "generate(num_re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """`layers` of the policies, 0 for none; every prompt gets `samples` completions of `new_tokens` tokens."""
+    """Policies of about `tokens` tokens, 0 for none; every prompt gets `samples` completions of `new_tokens` tokens."""
 
     prompts: int = 16
     samples: int = 8
     new_tokens: int = 64
-    layers: tuple[int, ...] = (0, 3, 6)
+    tokens: tuple[int, ...] = (0, 300, 1500)
     repeats: int = 3
 
 
 FULL = Sizes()
-QUICK = Sizes(prompts=4, samples=4, new_tokens=16, layers=(0, 3), repeats=1)
+QUICK = Sizes(prompts=4, samples=4, new_tokens=16, tokens=(0, 300), repeats=1)
 
 
 def run(subject: Subject, sizes: Sizes, progress: Callable[[int, int], None]) -> list[Row]:
     """Policy-free and policy-aware prompts, and PolicyRollout's mixture of both, at each policy length."""
-    mixtures = len([layers for layers in sizes.layers if layers])
-    tick = Ticker(progress, (4 * len(sizes.layers) + 2 * mixtures) * (1 + sizes.repeats))
+    mixtures = len([tokens for tokens in sizes.tokens if tokens])
+    tick = Ticker(progress, (4 * len(sizes.tokens) + 2 * mixtures) * (1 + sizes.repeats))
     rows: list[Row] = []
     with TemporaryDirectory() as folder:
         field = _Field(subject, sizes, Path(folder))
-        for layers in sizes.layers:
-            free, aware, name = field.prompts(layers)
+        for tokens in sizes.tokens:
+            free, aware, name = field.prompts(tokens)
             runs = take_turns(field.contestants(aware), repeats=sizes.repeats, tick=tick)
             rows += rows_of_case(f"all {name}", runs, reference=PREFIX)
-            if layers:
+            if tokens:
                 mixture = field.mixture(free, aware)
                 runs = take_turns(mixture, repeats=sizes.repeats, tick=tick)
                 rows += rows_of_case(f"half policy-free, half {name}", runs, reference=PREFIX)
@@ -75,16 +85,16 @@ class _Field:
         self._plain = LocalSampler(self._stock_model, self._renderer, batch_size=self._rows)
         self._trl = self._trainer(subject, folder)
 
-    def prompts(self, layers: int) -> tuple[list[Prompt], list[Prompt], str]:
+    def prompts(self, tokens: int) -> tuple[list[Prompt], list[Prompt], str]:
         """Policy-free and policy-aware prompts of the same requests, and what the latter are."""
-        task = self._task_of(layers or 1, 1)
+        task = self._task_of(DEEPEST, 1)
         examples = requests(task, self._sizes.prompts)
         free = [self._renderer.prompt(example) for example in examples]
-        if not layers:
+        if not tokens:
             return free, free, "policy-free"
-        policy = task.policy_of(examples[0])
-        tokens = policy_tokens(self._renderer, examples, policy)
-        return free, [self._renderer.prompt(example, policy) for example in examples], f"with {tokens} policy tokens"
+        policy = policy_of_length(self._renderer, task.policy_of(examples[0]), tokens)
+        measured = policy_tokens(self._renderer, examples, policy)
+        return free, [self._renderer.prompt(example, policy) for example in examples], f"with {measured} policy tokens"
 
     def contestants(self, prompts: Sequence[Prompt]) -> dict[str, Contestant]:
         rows = repeated(prompts, self._sizes.samples)

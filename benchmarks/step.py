@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.rows import Row, rows_of_case
-from benchmarks.subject import Subject, endless, policy_tokens, requests
+from benchmarks.subject import DEEPEST, Subject, TaskUnderLength, endless, policy_tokens, requests
 from benchmarks.timing import Contestant, Ticker, take_turns
 from benchmarks.training import one_update, rl_settings, rl_trainer, stage_context
 from benchmarks.trl_stock import StockSampler, StockTrainer, stock_trainer
@@ -31,26 +31,26 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """`samples` completions, half of them with the policy, of each of `prompts` requests."""
+    """`samples` completions, half of them with a policy of about `tokens` tokens, of each of `prompts` requests."""
 
     prompts: int = 16
     samples: int = 8
     new_tokens: int = 64
-    layers: tuple[int, ...] = (3, 6)
+    tokens: tuple[int, ...] = (300, 1500)
     rows_at_once: int = 64
     repeats: int = 2
 
 
 FULL = Sizes()
-QUICK = Sizes(prompts=4, samples=4, new_tokens=16, layers=(3,), rows_at_once=16, repeats=1)
+QUICK = Sizes(prompts=4, samples=4, new_tokens=16, tokens=(300,), rows_at_once=16, repeats=1)
 
 
 def run(subject: Subject, sizes: Sizes, progress: Callable[[int, int], None]) -> list[Row]:
     """Ours with both engines, TRL's own GRPO of as many completions, and PolicyRollout generated TRL's way."""
-    tick = Ticker(progress, 4 * len(sizes.layers) * (1 + sizes.repeats))
+    tick = Ticker(progress, 4 * len(sizes.tokens) * (1 + sizes.repeats))
     rows: list[Row] = []
-    for layers in sizes.layers:
-        task = subject.task_of(layers, 1)
+    for wanted in sizes.tokens:
+        task = TaskUnderLength(subject.task_of(DEEPEST, 1), subject.renderer(), wanted)
         examples = requests(task, sizes.prompts)
         tokens = policy_tokens(subject.renderer(), examples, task.policy_of(examples[0]))
         with TemporaryDirectory() as folder:

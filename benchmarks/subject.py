@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -18,8 +18,10 @@ from trimpi.rendering.prompts import Prompt
 from trimpi.rendering.renderer import Renderer
 from trimpi.tasks.base import Task
 from trimpi.tasks.registry import build_task
-from trimpi.types import Example, Split
+from trimpi.types import Completion, Example, Score, Split
 
+DEEPEST = 6
+"""Layers of the longest ClevrPolicy."""
 TRAINING_REQUESTS = 16
 TEST_REQUESTS = 8
 
@@ -65,6 +67,38 @@ def requests(task: Task, count: int, *, split: Split = "train") -> list[Example]
     if len(own) < count:
         raise RunError(f"{count} {split} requests to one policy are wanted and the task has {len(own)}: ask for fewer")
     return own[:count]
+
+
+def policy_of_length(renderer: Renderer, policy: Policy, tokens: int) -> Policy:
+    """About `tokens` tokens of the policy's text, as often as it takes."""
+    ids = renderer.tokenizer(policy.text, add_special_tokens=False)["input_ids"]
+    repeats = -(-tokens // len(ids))
+    text = renderer.tokenizer.decode((ids * repeats)[:tokens], clean_up_tokenization_spaces=False)
+    return Policy(name=policy.name, sections=(text,))
+
+
+class TaskUnderLength(Task):
+    """A task's first policy cut or repeated to a length; requests and scores are as they were."""
+
+    def __init__(self, task: Task, renderer: Renderer, tokens: int) -> None:
+        self._task = task
+        self._policy = policy_of_length(renderer, next(iter(task.policies.values())), tokens)
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        return {self._policy.name: self._policy}
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        return [example for example in self._task.examples(split) if example.policy_name == self._policy.name]
+
+    def score(self, example: Example, completion: Completion) -> Score:
+        return self._task.score(example, completion)
+
+    def override(self) -> Task:
+        return self._task.override()
+
+    def wrong_answer(self, example: Example) -> str:
+        return self._task.wrong_answer(example)
 
 
 def policy_tokens(renderer: Renderer, examples: Sequence[Example], policy: Policy) -> int:

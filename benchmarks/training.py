@@ -88,18 +88,16 @@ class Encodings:
         self.count = 0
 
     def note(self, module: Any, args: Sequence[Any], inputs: dict[str, Any]) -> None:
-        grid, pixels = inputs.get("image_grid_thw"), inputs.get("pixel_values")
-        if grid is not None:
-            self.count += len(grid)
-        elif pixels is not None:
-            self.count += pixels.shape[0] * pixels.shape[1]
+        grid = inputs.get("grid_thw")
+        self.count += len(inputs["pixel_values"] if grid is None else grid)
 
 
 @contextmanager
 def watched_encodings(model: PreTrainedModel) -> Iterator[Encodings]:
-    """Counts the images that the model under the language-model head is given."""
+    """Counts the images that go through the vision tower."""
     seen = Encodings()
-    handle = model.base_model.register_forward_pre_hook(seen.note, with_kwargs=True)
+    tower: Any = getattr(model.base_model, "visual", None) or model.base_model.vision_model
+    handle = tower.register_forward_pre_hook(seen.note, with_kwargs=True)
     try:
         yield seen
     finally:

@@ -43,6 +43,9 @@ TORCH_FREE = (
     "evaluation.suites",
     "evaluation.referral_judge",
     "evaluation.wording",
+    "rendering.openai_chat",
+    "sampling.endpoint",
+    "cot",
     "reporting",
     "cli",
 )

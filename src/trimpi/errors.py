@@ -23,3 +23,7 @@ class ModelError(TrimpiError, RuntimeError):
 
 class RunError(TrimpiError, RuntimeError):
     """A run directory that does not fit the recipe, or a stage that cannot go on."""
+
+
+class EndpointError(TrimpiError, RuntimeError):
+    """An endpoint that is not set up, that refuses a request, or that does not answer it."""

@@ -39,7 +39,9 @@ def measured(run: Callable[..., list[Row]], subject: Subject, sizes: Any) -> dic
 
 
 def test_rollouts_with_and_without_the_policy_and_of_both(subject: Subject) -> None:
-    rows = measured(rollouts.run, subject, rollouts.Sizes(prompts=2, samples=2, new_tokens=2, layers=(0, 1), **REPEATS))
+    rows = measured(
+        rollouts.run, subject, rollouts.Sizes(prompts=2, samples=2, new_tokens=2, tokens=(0, 20), **REPEATS)
+    )
     cases = list(dict.fromkeys(case for case, _ in rows))
     assert cases[0] == "all policy-free"
     assert len(cases) == 3
@@ -48,7 +50,7 @@ def test_rollouts_with_and_without_the_policy_and_of_both(subject: Subject) -> N
 
 def test_a_step_is_measured_four_ways(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step, "PATIENCE", 0.0)  # one run of each
-    sizes = step.Sizes(prompts=2, samples=2, new_tokens=2, layers=(1,), rows_at_once=2, **REPEATS)
+    sizes = step.Sizes(prompts=2, samples=2, new_tokens=2, tokens=(20,), rows_at_once=2, **REPEATS)
     assert [name for _, name in measured(step.run, subject, sizes)] == [
         step.PREFIX,
         step.PLAIN,

@@ -23,18 +23,18 @@ def one_line_refusal(*arguments: str) -> str:
     return output
 
 
-@pytest.mark.parametrize("command", ["run", "check", "data", "eval", "report", "compare"])
+@pytest.mark.parametrize("command", ["run", "check", "data", "cot", "eval", "report", "compare"])
 def test_every_command_explains_itself(command: str) -> None:
     code, output = invoke(command, "--help")
     assert code == 0 and "Usage" in output
 
 
-@pytest.mark.parametrize("command", ["run", "check", "data"])
+@pytest.mark.parametrize("command", ["run", "check", "data", "cot"])
 def test_missing_recipe_is_one_line(command: str) -> None:
     assert "no recipe at gone.yaml" in one_line_refusal(command, "gone.yaml")
 
 
-@pytest.mark.parametrize("command", ["run", "check", "data"])
+@pytest.mark.parametrize("command", ["run", "check", "data", "cot"])
 def test_unknown_key_is_one_line(command: str) -> None:
     assert "did you mean 'seed'" in one_line_refusal(command, str(RECIPES / "quickstart.yaml"), "sed=1")
 

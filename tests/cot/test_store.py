@@ -22,6 +22,13 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     assert load_cots(tmp_path / "cot.jsonl", EXAMPLES) == records
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\u0085", "\x0b", "\r"])
+def test_text_with_other_line_ends_is_read_back(tmp_path: Path, end: str) -> None:
+    records = [CotRecord(id="a", cot=f"one{end}two", answer=f"red{end}")]
+    save_cots(records, tmp_path / "cot.jsonl")
+    assert load_cots(tmp_path / "cot.jsonl", EXAMPLES) == records
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -126,7 +126,30 @@ def test_the_same_total_of_rollouts_whatever_the_share() -> None:
         ("stages.0.learning_rate=.inf", "stages.0.learning_rate is inf; allowed is a finite number"),
         (
             "stages.0.cot=silver",
-            "stages.0.cot is 'silver'; allowed are 'gold', 'forward', or the path of a .jsonl",
+            "stages.0.cot is 'silver'; allowed are 'gold', 'forward', 'reverse', or the path of a .jsonl",
+        ),
+        ("stages.0.cot=revers", "did you mean 'reverse'? allowed are 'gold'"),
+        ("stages.0.revers_cot={}", "unknown key 'revers_cot': did you mean 'reverse_cot'?"),
+        (
+            "stages.0.reverse_cot={generator: {}}",
+            "stages.0.reverse_cot.generator must be a mapping with a `type`: model or endpoint",
+        ),
+        (
+            "stages.0.reverse_cot={generator: {type: remote}}",
+            "stages.0.reverse_cot.generator.type is 'remote'; allowed are 'model', 'endpoint'",
+        ),
+        ("stages.0.reverse_cot={generator: {type: endpoint}}", "stages.0.reverse_cot.generator.model is missing"),
+        (
+            "stages.0.forward_cot={generator: {type: endpoint, model: m, base_ur: x}}",
+            "in stages.0.forward_cot.generator: unknown key 'base_ur': did you mean 'base_url'?",
+        ),
+        (
+            "stages.0.reverse_cot={generator: {type: endpoint, model: m, base_url: api.example.com}}",
+            "stages.0.reverse_cot.generator.base_url: allowed is http(s)://HOST/PATH",
+        ),
+        (
+            "stages.0.reverse_cot={generator: {type: endpoint, model: m, omit: [seed]}}",
+            "stages.0.reverse_cot.generator.omit.0 is 'seed'; allowed is 'temperature' or 'top_p'",
         ),
         ("stages.0.gradient_checkpointing=1", "stages.0.gradient_checkpointing is 1; allowed is true or false"),
         ("stages.0={type: vmcpt}", "stages.0.type is 'vmcpt'; allowed are 'vm_cpt', 'direct_sft', 'cot_sft', 'rl'"),
@@ -206,3 +229,16 @@ def test_recipe_can_be_made_in_code() -> None:
     task = ClevrTaskConfig(train_examples_per_policy=1, test_examples_per_policy=1)
     assert task.scenes == RenderedScenes()
     assert Recipe(name="a", task=task, stages=[VmCptConfig()]).stages[0].type == "vm_cpt"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "api_key_env: sk-123",
+        "base_url: 'https://sk-123@api.example.com/v1'",
+        "base_url: 'https://api.example.com/v1?key=sk-123'",
+    ],
+)
+def test_a_key_in_a_recipe_is_refused_and_not_repeated(tmp_path: Path, setting: str) -> None:
+    message = refusal(tmp_path, f"stages.0.reverse_cot={{generator: {{type: endpoint, model: m, {setting}}}}}")
+    assert "environment variable" in message and "sk-123" not in message

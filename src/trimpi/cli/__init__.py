@@ -8,6 +8,7 @@ import typer
 
 from trimpi.cli.check import check
 from trimpi.cli.compare import compare
+from trimpi.cli.cot import cot
 from trimpi.cli.data import data
 from trimpi.cli.evaluate import evaluate
 from trimpi.cli.failures import reported
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("run")(reported(run))
 app.command("check")(reported(check))
 app.command("data")(reported(data))
+app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
 app.command("compare")(reported(compare))

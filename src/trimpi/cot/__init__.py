@@ -1,1 +1,1 @@
-"""Chains of thought to learn from: the task's own (gold), or the model's own with the policy in context (forward)."""
+"""Chains of thought to learn from: the task's own (gold), or written by a model (forward, reverse). Torch-free."""

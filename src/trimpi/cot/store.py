@@ -11,6 +11,8 @@ from trimpi.errors import DataError
 from trimpi.types import Example
 
 KEYS = ("id", "cot", "answer")
+COT_FILE = "cot.jsonl"
+"""A stage's chains of thought in its folder, once they are all sampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,23 @@ class CotRecord:
     id: str
     cot: str
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CotFiles:
+    """Sampled chains of thought in `path`, which comes last, and what lies beside it."""
+
+    path: Path
+
+    @property
+    def counts(self) -> Path:
+        """What became of all completions."""
+        return self.path.with_name(f"{self.path.stem}_counts.json")
+
+    @property
+    def answers(self) -> Path:
+        """What an endpoint answered, as it came."""
+        return self.path.with_name(f"{self.path.stem}_answers.jsonl")
 
 
 def save_cots(records: Iterable[CotRecord], path: Path) -> None:
@@ -36,11 +55,11 @@ def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:
     """Read chains of thought of `examples`. Raises DataError naming the line that is malformed or of no example."""
     if not path.is_file():
         raise DataError(
-            f"no chains of thought at {path}: give a .jsonl file of {', '.join(KEYS)}, or 'gold' or 'forward'"
+            f"no chains of thought at {path}: give a .jsonl file of {', '.join(KEYS)}, 'gold', 'forward' or 'reverse'"
         )
     known = {example.id for example in examples}
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         record = _read(line, f"{path}, line {number}")
         if record.id not in known:
             raise DataError(f"{path}, line {number}: there is no training example {record.id!r}")
@@ -48,7 +67,13 @@ def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:
     return records
 
 
-def _read(line: str, place: str) -> CotRecord:
+def _lines(path: Path) -> list[bytes]:
+    """What line feeds part, and nothing else: inside JSON, other line ends such as U+2028 may stand as they are."""
+    *lines, last = path.read_bytes().split(b"\n")
+    return [*lines, last] if last else lines
+
+
+def _read(line: bytes, place: str) -> CotRecord:
     try:
         data = json.loads(line)
     except ValueError as error:

@@ -1,6 +1,14 @@
 """The run as data: strict models, YAML in, resolved YAML out."""
 
+from trimpi.recipe.cots import (
+    CotSamplingConfig,
+    ForwardCotConfig,
+    GeneratorConfig,
+    ModelGeneratorConfig,
+    ReverseCotConfig,
+)
 from trimpi.recipe.difference import recipe_differences
+from trimpi.recipe.endpoint import EndpointConfig
 from trimpi.recipe.evaluation import EvaluationConfig, SuiteName
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
@@ -9,7 +17,6 @@ from trimpi.recipe.stages import (
     CotSftConfig,
     CotTrainingConfig,
     DirectSftConfig,
-    ForwardCotConfig,
     GrpoConfig,
     LocalSamplerConfig,
     LoraConfig,
@@ -34,20 +41,25 @@ from trimpi.recipe.task import (
 
 __all__ = [
     "ClevrTaskConfig",
+    "CotSamplingConfig",
     "CotSftConfig",
     "CotTrainingConfig",
     "DirectSftConfig",
+    "EndpointConfig",
     "Engine",
     "EvaluationConfig",
     "ForwardCotConfig",
+    "GeneratorConfig",
     "GrpoConfig",
     "GtaDirectory",
     "GtaTaskConfig",
     "LocalSamplerConfig",
     "LoraConfig",
     "ModelConfig",
+    "ModelGeneratorConfig",
     "Recipe",
     "RenderedScenes",
+    "ReverseCotConfig",
     "RewardWeights",
     "RlConfig",
     "SamplerConfig",

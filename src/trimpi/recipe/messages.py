@@ -33,7 +33,10 @@ TAGS = {
     "data": "generated or directory",
     "task": "clevr or gta",
     "sampler": "local or vllm",
+    "generator": "model or endpoint",
 }
+SECRET = ("api_key_env", "base_url")
+"""What may have been given a key by mistake is not repeated."""
 
 
 def explain(error: ValidationError, data: Any) -> str:
@@ -54,7 +57,8 @@ def _explain_one(detail: ErrorDetails, data: Any) -> str:
         return f"{key}.type is {context['tag']!r}; allowed are {context['expected_tags']}"
     if kind == "value_error":
         problem = str(context["error"])
-        return f"{key}: {problem}" if isinstance(detail["input"], dict) else f"{key} is {detail['input']!r}; {problem}"
+        untold = isinstance(detail["input"], dict) or detail["loc"][-1] in SECRET
+        return f"{key}: {problem}" if untold else f"{key} is {detail['input']!r}; {problem}"
     return f"{key or 'the recipe'} is {_shorten(detail['input'])}; allowed is {_allowed(detail)}"
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from trimpi.recipe.cots import CotSamplingConfig, ForwardCotConfig, ReverseCotConfig
+from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.strict import StrictModel
 
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+COT_SOURCES = ("gold", "forward", "reverse")
 TrainingPrompt = Literal["policy_free", "policy_aware"]
 
 
@@ -21,16 +22,6 @@ class LoraConfig(StrictModel):
     alpha: Positive = 16
     dropout: Share = 0.0
     target_modules: list[str] | None = Field(default=None, min_length=1)
-
-
-class ForwardCotConfig(StrictModel):
-    """Sampling of forward chains of thought: policy-aware, by the stage's input model, kept if the answer is right."""
-
-    samples: Count = 4
-    temperature: Positive = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    max_new_tokens: Count = 512
-    batch_size: Count = 16
 
 
 class TrainingConfig(StrictModel):
@@ -63,17 +54,30 @@ class SupervisedConfig(TrainingConfig):
 
 
 class CotTrainingConfig(SupervisedConfig):
-    """A stage on chains of thought: "gold" (the task's), "forward" (from the input model), or a `.jsonl` path."""
+    """A stage on chains of thought: "gold" (the task's), "forward" or "reverse" (sampled), or a `.jsonl` path.
+
+    Sampled ones come from the stage's input model or from an endpoint, by `forward_cot` or `reverse_cot`.
+    """
 
     cot: str = "gold"
     forward_cot: ForwardCotConfig = Field(default_factory=ForwardCotConfig)
+    reverse_cot: ReverseCotConfig = Field(default_factory=ReverseCotConfig)
 
     @field_validator("cot")
     @classmethod
     def _known_source(cls, cot: str) -> str:
-        if cot not in ("gold", "forward") and not cot.endswith(".jsonl"):
-            raise ValueError("allowed are 'gold', 'forward', or the path of a .jsonl file")
-        return cot
+        if cot in COT_SOURCES or cot.endswith(".jsonl"):
+            return cot
+        near = get_close_matches(cot, COT_SOURCES, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"{hint}allowed are 'gold', 'forward', 'reverse', or the path of a .jsonl file")
+
+    @property
+    def cot_sampling(self) -> CotSamplingConfig | None:
+        """How chains of thought are sampled; None where they are there already."""
+        if self.cot == "forward":
+            return self.forward_cot
+        return self.reverse_cot if self.cot == "reverse" else None
 
 
 class VmCptConfig(CotTrainingConfig):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,20 @@ DEFAULT_INSTRUCTION = "Think inside <think></think>, then answer inside \\boxed{
 QUESTION_INSTRUCTION = "Answer the question."
 """The system turn of requests whose answer is plain text."""
 UPDATE_NOTICE = "Policy {name} has been updated. Follow the update."
+REVERSE_INSTRUCTION = (
+    "You are shown a policy, a request made under it, and the right answer. Write the reasoning that leads from the "
+    "request to this answer."
+)
+ANSWER_GIVEN = """
+
+The right answer is:
+{answer}
+
+Write the reasoning that leads to it, step by step: what the request and its images show, which rules of the policy \
+apply and what they say, and what follows. Write as one who is finding the answer: do not say that it was given. \
+Whoever reads the reasoning does not see the policy. Write the reasoning only, as plain text: no tags, no box, no \
+heading."""
+"""What follows a request whose answer is to be explained."""
 POLICY_SEPARATOR = "\n\n"
 
 PolicyTurn = Literal["system", "user"]
@@ -30,6 +44,35 @@ class Prompt:
     def images(self) -> tuple[Path, ...]:
         """Every image in reading order: the policy's before the request's."""
         return tuple(image for message in self.messages for image in message.images)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptWriter:
+    """Writes prompts for one model: under which instruction, and in which turn the policy stands."""
+
+    instruction: str = DEFAULT_INSTRUCTION
+    policy_turn: PolicyTurn = "system"
+
+    def prompt(
+        self,
+        example: Example,
+        policy: Policy | None = None,
+        *,
+        shots: Sequence[tuple[Example, str]] = (),
+        instruction: str | None = None,
+    ) -> Prompt:
+        """See `make_prompt`; an `instruction` replaces the writer's."""
+        return make_prompt(
+            example,
+            policy,
+            instruction=instruction or self.instruction,
+            policy_turn=self.policy_turn,
+            shots=shots,
+        )
+
+    def reverse_prompt(self, example: Example, policy: Policy) -> Prompt:
+        """See `make_reverse_prompt`."""
+        return make_reverse_prompt(example, policy, policy_turn=self.policy_turn)
 
 
 def make_prompt(
@@ -68,6 +111,12 @@ def as_update(policy: Policy) -> Policy:
 
 def _asked(example: Example) -> list[Part]:
     return [*(ImagePart(path=path) for path in example.images), example.prompt]
+
+
+def make_reverse_prompt(example: Example, policy: Policy, *, policy_turn: PolicyTurn = "system") -> Prompt:
+    """The policy-aware prompt that also states the gold answer, and asks for the reasoning (paper, reverse CoT)."""
+    explained = replace(example, prompt=example.prompt + ANSWER_GIVEN.format(answer=example.answer))
+    return make_prompt(explained, policy, instruction=REVERSE_INSTRUCTION, policy_turn=policy_turn)
 
 
 def to_chat(messages: Sequence[Message]) -> list[dict[str, Any]]:

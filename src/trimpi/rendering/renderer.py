@@ -20,7 +20,7 @@ from trimpi.rendering.chat_format import learn_chat_format, render, with_images,
 from trimpi.rendering.encoding import TokenRow, encode_chats, pad_batch
 from trimpi.rendering.images import open_image
 from trimpi.rendering.masks import IGNORED, LossOn, PaddingSide, pad_rows, response_labels, text_labels
-from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, Prompt, make_prompt
+from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, PolicyTurn, Prompt, PromptWriter
 from trimpi.rendering.special_tokens import control_tokens, end_of_turn_id, visual_token_ids
 from trimpi.types import Example, Message
 
@@ -66,13 +66,13 @@ class Renderer:
         The policy ends the system turn, or begins the first user turn in families whose system turn cannot hold images
         (Qwen3-VL), there for every policy alike.
         """
-        return make_prompt(
-            example,
-            policy,
-            instruction=instruction or self.instruction,
-            policy_turn="system" if self.format.system_images else "user",
-            shots=shots,
-        )
+        return self.prompts.prompt(example, policy, shots=shots, instruction=instruction)
+
+    @property
+    def prompts(self) -> PromptWriter:
+        """What writes prompts for this model."""
+        turn: PolicyTurn = "system" if self.format.system_images else "user"
+        return PromptWriter(instruction=self.instruction, policy_turn=turn)
 
     def text(self, prompt: Prompt, response: str | None = None) -> str:
         """The chat as text, each image one placeholder; ends where the model begins to write, or with the end of turn.

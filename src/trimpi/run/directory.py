@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from trimpi.cot.store import COT_FILE
 from trimpi.errors import RunError
 from trimpi.evaluation.storage import write_atomically
 from trimpi.recipe import Recipe, recipe_data, recipe_differences, recipe_yaml
@@ -47,6 +48,10 @@ class RunDirectory:
 
     def stage_manifest(self, name: str) -> Path:
         return self.stage(name) / "manifest.json"
+
+    def sampled_stages(self) -> set[str]:
+        """The stages whose chains of thought are sampled and written."""
+        return {path.parent.name for path in self.path.glob(f"stages/*/{COT_FILE}")}
 
     def evaluation(self, name: str) -> Path:
         return self.path / "eval" / name

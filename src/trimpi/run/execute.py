@@ -42,7 +42,7 @@ def _prepare(recipe: Recipe, run: RunDirectory, base_model: Path, services: RunS
         return services.build_task(recipe, lambda done, total: None)
     with services.reporter.track("preparing the data") as progress:
         task = services.build_task(recipe, progress)
-        validate_inputs(recipe, task)
+        validate_inputs(recipe, task, sampled=run.sampled_stages())
     # Only now: a recipe that turned out wrong can then be mended and started again in the same directory.
     run.claim(recipe)
     manifest.open_manifest(run, recipe, task, base_model=base_model, processes=services.processes.count)

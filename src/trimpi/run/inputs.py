@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from trimpi.cot.gold import gold_cots
 from trimpi.cot.store import load_cots
 from trimpi.evaluation.question import SuiteSource
 from trimpi.evaluation.suites import check_suite
-from trimpi.recipe import CotTrainingConfig, Recipe
+from trimpi.recipe import CotTrainingConfig, EndpointConfig, Recipe
+from trimpi.run.directory import stage_name
+from trimpi.sampling.endpoint import endpoint_access
 from trimpi.tasks.base import Task
 from trimpi.tasks.selection import first_per_policy
 
 
-def validate_inputs(recipe: Recipe, task: Task) -> None:
-    """Check gold answers, the suites, and the chains of thought that stages will read.
+def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ()) -> None:
+    """Check gold answers, suites, chains of thought that stages will read, and the way to endpoints that write them.
 
-    Raises DataError for the first that is wrong.
+    `sampled` names the stages whose chains of thought are written already: they need no endpoint any more. Raises
+    DataError for the first wrong answer, suite or chain of thought, EndpointError for an endpoint that is not set up.
     """
     task.validate()
     validate_suites(recipe, task)
-    for stage in recipe.stages:
+    for number, stage in enumerate(recipe.stages, start=1):
         if not isinstance(stage, CotTrainingConfig):
             continue
+        sampling = stage.cot_sampling
         if stage.cot == "gold":
             gold_cots(first_per_policy(task.examples("train"), stage.examples_per_policy))
-        elif stage.cot != "forward":
+        elif sampling is None:
             load_cots(Path(stage.cot), task.examples("train"))
+        elif isinstance(sampling.generator, EndpointConfig) and stage_name(number, stage.type) not in sampled:
+            endpoint_access(sampling.generator)
 
 
 def validate_suites(recipe: Recipe, task: Task) -> None:

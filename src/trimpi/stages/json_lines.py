@@ -16,20 +16,26 @@ def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Every record, in order; none when there is no file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return [json.loads(line) for line in _lines(path)] if path.exists() else []
 
 
 def keep_lines_until(path: Path, last_step: int) -> None:
     """Drop every line of a step after `last_step`, and a line cut short; the file is replaced whole or not at all."""
     if not path.exists():
         return
-    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _is_until(line, last_step)]
+    kept = [line for line in _lines(path) if _is_until(line, last_step)]
     saving = path.with_suffix(".saving")
-    saving.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    saving.write_bytes(b"".join(line + b"\n" for line in kept))
     saving.replace(path)
 
 
-def _is_until(line: str, last_step: int) -> bool:
+def _lines(path: Path) -> list[bytes]:
+    """What line feeds part, and nothing else: inside JSON, other line ends such as U+2028 may stand as they are."""
+    *lines, last = path.read_bytes().split(b"\n")
+    return [*lines, last] if last else lines
+
+
+def _is_until(line: bytes, last_step: int) -> bool:
     try:
         return json.loads(line)["step"] <= last_step
     except (ValueError, KeyError, TypeError):

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from sampling.scripted_server import Body, Reply, fails, says, serving
 from stages.stage_runs import SUPERVISED, lines, run, stage_context
 from tiny_task import ColorTask
-from trimpi.errors import DataError
-from trimpi.recipe import CotSftConfig, ForwardCotConfig
+from trimpi.errors import DataError, EndpointError
+from trimpi.recipe import CotSftConfig, EndpointConfig, ForwardCotConfig, ReverseCotConfig
 from trimpi.rewards.response import write_response
 from trimpi.sampling.scripted import ScriptedSampler
 from trimpi.stages import run_stage
@@ -50,3 +51,79 @@ def test_a_model_that_is_never_right_gives_one_clear_error(tmp_path: Path, monke
     script(monkeypatch, "no idea")
     with pytest.raises(DataError, match="no forward chain of thought of 6 examples was right"):
         run(FORWARD, tmp_path, "stage")
+
+
+def asking(url: str, source: str) -> CotSftConfig:
+    """Chains of thought from an endpoint, one request at a time, without a second attempt."""
+    generator = EndpointConfig(model="m", base_url=url, api_key_env=None, concurrency=1, retries=0)
+    return CotSftConfig(
+        **SUPERVISED,
+        lora=None,
+        cot=source,
+        forward_cot=ForwardCotConfig(generator=generator, samples=1),
+        reverse_cot=ReverseCotConfig(generator=generator),
+    )
+
+
+def explain(body: Body) -> Reply:
+    """A rationale for the answer that the request states; a bad one for blue."""
+    text = body["messages"][1]["content"][-1]["text"]
+    answer = text.partition("The right answer is:\n")[2].partition("\n")[0]
+    return says("<think>" if answer == "blue" else f"The picture is {answer}.")
+
+
+def test_reverse_chains_of_thought_come_from_an_endpoint_and_a_stage_that_goes_on_pays_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    task = ColorTask(tmp_path / "images")
+    with serving(explain, explain, fails(500), *[explain] * 2) as server:
+        config = asking(server.url, "reverse")
+        with pytest.raises(EndpointError, match="does not answer a request"):
+            run(config, tmp_path, "stage", task=task)
+        assert not (tmp_path / "stage" / "cot.jsonl").exists()
+        run(config, tmp_path, "stage", task=task)
+        # Four requests that differ (two examples repeat others), and the one that failed.
+        assert len(server.asked) == 5
+        run(config, tmp_path, "stage", task=task)
+        assert len(server.asked) == 5
+    kept = lines(tmp_path / "stage" / "cot.jsonl")
+    assert kept[:2] == [
+        {"id": "train-0", "cot": "The picture is red.", "answer": "red"},
+        {"id": "train-2", "cot": "The picture is green.", "answer": "green"},
+    ]
+    counts = json.loads((tmp_path / "stage" / "cot_counts.json").read_text())
+    assert counts == {
+        "examples": 6,
+        "dropped": 2,
+        "outcomes": {"usable": 4, "tags": 2},
+        "usage": {"answers": 4, "prompt_tokens": 40, "completion_tokens": 8},
+    }
+    # The policy is in the user's turn, where endpoints take images.
+    first = server.asked[0]["messages"][1]["content"]
+    assert [part["type"] for part in first] == ["text", "image_url", "text"]
+    assert first[0]["text"] == "# Ako\nName the color.\n\n"
+
+
+def test_forward_chains_of_thought_can_come_from_an_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(*[says(write_response("Seen.", "red"))] * 4) as server:
+        run(asking(server.url, "forward"), tmp_path, "stage", task=ColorTask(tmp_path / "images"))
+    assert {line["id"] for line in lines(tmp_path / "stage" / "cot.jsonl")} == {"train-0", "train-4"}
+
+
+def test_reverse_chains_of_thought_come_from_the_model_itself_with_the_answer_in_its_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = script(monkeypatch, "Because.")
+    config = FORWARD.model_copy(update={"cot": "reverse"})
+    run(config, tmp_path, "stage", task=ColorTask(tmp_path / "images"))
+    (sampler,) = made
+    assert all("The right answer is:" in str(prompt.messages[-1].parts[-1]) for prompt in sampler.prompts)
+    assert len(lines(tmp_path / "stage" / "cot.jsonl")) == 6
+
+
+def test_rationales_that_are_all_unusable_give_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(monkeypatch, "", "<think>")
+    with pytest.raises(DataError, match=r"no reverse chain of thought of 6 examples was usable \(empty 3, tags 3\)"):
+        run(FORWARD.model_copy(update={"cot": "reverse"}), tmp_path, "stage")

@@ -9,19 +9,24 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import PreTrainedModel
 
-from trimpi.cot.forward import ForwardCots, forward_cots
+from trimpi.cot.generate import (
+    counts_of,
+    endpoint_generator,
+    model_generator,
+    refuse_none,
+    sample_cots,
+    usage_of_generator,
+)
 from trimpi.cot.gold import gold_cots
-from trimpi.cot.store import CotRecord, load_cots, save_cots
-from trimpi.errors import DataError
-from trimpi.recipe import CotTrainingConfig, SupervisedConfig
+from trimpi.cot.sampled import SampledCots, merge_cots
+from trimpi.cot.store import COT_FILE, CotFiles, CotRecord, load_cots, save_cots
+from trimpi.recipe import CotTrainingConfig, EndpointConfig, SupervisedConfig
 from trimpi.rendering.renderer import Renderer
+from trimpi.sampling.endpoint import Usage
 from trimpi.sampling.local_engines import local_sampler
 from trimpi.stages.context import StageContext
 from trimpi.stages.json_lines import write_json
 from trimpi.types import Example
-
-COT_FILE = "cot.jsonl"
-COT_COUNTS_FILE = "cot_counts.json"
 
 
 def stage_cots(
@@ -33,19 +38,41 @@ def stage_cots(
 ) -> list[CotRecord] | None:
     """The chains of thought a stage learns; None for a stage that learns answers only.
 
-    Forward ones are sampled once, from the stage's input model, and kept in the stage's folder with what was dropped.
+    Forward and reverse ones are sampled once, from the stage's input model or an endpoint, and kept in the stage's
+    folder with what became of the others.
     """
     if not isinstance(config, CotTrainingConfig):
         return None
     if config.cot == "gold":
         return gold_cots(examples)
-    if config.cot != "forward":
+    sampling = config.cot_sampling
+    if sampling is None:
         return load_cots(Path(config.cot), context.task.examples("train"))
-    path = context.output_dir / COT_FILE
-    if not path.exists():
-        _sample(config, context, examples, model, renderer)
+    files = CotFiles(context.output_dir / COT_FILE)
+    if not files.path.exists():
+        if isinstance(sampling.generator, EndpointConfig):
+            _ask(config, context, examples, sampling.generator, renderer, files)
+        else:
+            _sample(config, context, examples, model, renderer, files)
     PartialState().wait_for_everyone()
-    return load_cots(path, examples)
+    return load_cots(files.path, examples)
+
+
+def _ask(
+    config: CotTrainingConfig,
+    context: StageContext,
+    examples: Sequence[Example],
+    endpoint: EndpointConfig,
+    renderer: Renderer,
+    files: CotFiles,
+) -> None:
+    """The first process asks the endpoint for all of them; the others wait."""
+    if not PartialState().is_main_process:
+        return
+    generator = endpoint_generator(endpoint, renderer, answers=files.answers)
+    cots = sample_cots(config, context.task, examples, generator, seed=context.seed, progress=context.progress)
+    refuse_none(config, cots)
+    write_sampled(cots, files, usage_of_generator(generator))
 
 
 def _sample(
@@ -54,27 +81,26 @@ def _sample(
     examples: Sequence[Example],
     model: PreTrainedModel,
     renderer: Renderer,
+    files: CotFiles,
 ) -> None:
-    """Every process samples its share; the first one writes them all, the file that says it is done last."""
+    """Every process samples its share; the first one writes them all."""
     processes = PartialState()
-    sampler = local_sampler(model, renderer, batch_size=config.forward_cot.batch_size, engine=context.engine)
+    batch_size = config.cot_sampling.batch_size if config.cot_sampling else 1
+    sampler = local_sampler(model, renderer, batch_size=batch_size, engine=context.engine)
     share = examples[processes.process_index :: processes.num_processes]
     seed = context.seed + processes.process_index
-    sampled: list[ForwardCots] = gather_object(
-        [forward_cots(context.task, share, sampler, renderer, config.forward_cot, seed=seed, progress=context.progress)]
+    generator = model_generator(sampler, renderer)
+    parts: list[SampledCots] = gather_object(
+        [sample_cots(config, context.task, share, generator, seed=seed, progress=context.progress)]
     )
-    records = [record for part in sampled for record in part.records]
-    if not records:
-        raise DataError(
-            f"no forward chain of thought of {len(examples)} examples was right: the model does not follow the "
-            "policy in its prompt; use cot: gold, or more forward_cot.samples"
-        )
+    cots = merge_cots(parts)
+    refuse_none(config, cots)
     if processes.is_main_process:
-        dropped = sum(part.dropped for part in sampled)
-        outcomes = {
-            key: sum(part.outcomes.get(key, 0) for part in sampled) for part in sampled for key in part.outcomes
-        }
-        write_json(
-            context.output_dir / COT_COUNTS_FILE, {"examples": len(examples), "dropped": dropped, "outcomes": outcomes}
-        )
-        save_cots(records, context.output_dir / COT_FILE)
+        write_sampled(cots, files)
+
+
+def write_sampled(cots: SampledCots, files: CotFiles, usage: Usage | None = None) -> None:
+    """The counts, then the chains of thought: that they are there says that all is done."""
+    files.path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(files.counts, counts_of(cots, usage))
+    save_cots(cots.records, files.path)

@@ -1,0 +1,52 @@
+"""Chat turns as OpenAI-compatible endpoints take them, images as data URLs. Torch-free."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from trimpi.rendering.images import open_image
+from trimpi.types import ImagePart, Message, Part
+
+ACCEPTED = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+"""Formats that go as they are; all others are sent as PNG."""
+ORIENTATION = 0x0112
+"""The EXIF tag that says which way up a picture is; endpoints differ in whether they read it."""
+
+
+def to_openai_chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The turns as JSON data: text alone as a string, else a list of texts and data URLs in reading order.
+
+    Raises DataError naming an image that is missing or cannot be read, as `open_image` does.
+    """
+    return [{"role": message.role, "content": _content(message.parts)} for message in messages]
+
+
+def _content(parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
+    texts = [part for part in parts if isinstance(part, str)]
+    return "".join(texts) if len(texts) == len(parts) else [_part(part) for part in parts]
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, ImagePart):
+        return {"type": "image_url", "image_url": {"url": data_url(part.path)}}
+    return {"type": "text", "text": part}
+
+
+def data_url(path: Path) -> str:
+    """The image file as a data URL: its own bytes where endpoints read them alike, else an upright PNG of it."""
+    upright = open_image(path)
+    with Image.open(path) as image:
+        media_type = ACCEPTED.get(image.format or "") if image.getexif().get(ORIENTATION, 1) == 1 else None
+    if media_type is not None:
+        data = path.read_bytes()
+    else:
+        written = io.BytesIO()
+        upright.save(written, format="PNG")
+        media_type, data = ACCEPTED["PNG"], written.getvalue()
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,170 @@
+"""Requests in, answers out: from the store where they are, else from the endpoint, several at a time."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from trimpi.errors import EndpointError
+from trimpi.recipe import EndpointConfig
+from trimpi.sampling.endpoint.access import endpoint_access
+from trimpi.sampling.endpoint.answers import Answer, AnswerStore, open_answers
+from trimpi.sampling.endpoint.client import ChatClient, Failure
+from trimpi.sampling.endpoint.pacing import Clock, Pace, retry_delay
+from trimpi.sampling.endpoint.requests import ChatRequest, request_body, request_key
+from trimpi.sampling.sampler import Progress
+
+LONGEST_WAIT = 600.0
+"""Seconds that a server may ask us to wait; after more than that it is better to start again later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What answers cost: their number, and the tokens that the endpoint counted where it did."""
+
+    answers: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Endpoint:
+    """A model behind an endpoint, whose answers are kept in the file `answers` as soon as they come.
+
+    `draw` gives numbers in [0, 1) that spread retries.
+    """
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        *,
+        answers: Path,
+        clock: Clock | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._config = config
+        self._answers = answers
+        self._clock = clock or Clock()
+        self._draw = draw
+        self._used: dict[str, Answer] = {}
+
+    @property
+    def usage(self) -> Usage:
+        """Of every answer that was given out so far, whether it was paid for now or before."""
+        return usage_of(self._used.values())
+
+    def complete(self, requests: Sequence[ChatRequest], *, progress: Progress | None = None) -> list[Answer]:
+        """One answer per request, in order; requests that are the same, `sample` too, share one.
+
+        Only what the store does not hold is sent. Interrupted, or stopped by an EndpointError (no access, a refusal, no
+        answer after all retries), it lets requests under way finish, and keeps their answers.
+        """
+        keys = [request_key(request, self._config) for request in requests]
+        with open_answers(self._answers) as store:
+            missing = {key: request for key, request in zip(keys, requests, strict=True) if store.get(key) is None}
+            if missing:
+                self._ask(missing, store, _counted(progress, keys, missing))
+            elif progress is not None:
+                progress(len(keys), len(keys))
+            answers = {key: answer for key in keys if (answer := store.get(key)) is not None}
+        self._used.update(answers)
+        return [answers[key] for key in keys]
+
+    def _ask(self, missing: Mapping[str, ChatRequest], store: AnswerStore, done: Callable[[str], None]) -> None:
+        asking = _Asking(self._config, store, self._clock, self._draw)
+        try:
+            with ThreadPoolExecutor(max_workers=self._config.concurrency) as threads:
+                try:
+                    futures = {threads.submit(asking.ask, key, request): key for key, request in missing.items()}
+                    for future in as_completed(futures):
+                        future.result()
+                        done(futures[future])
+                except BaseException:
+                    asking.stop.set()
+                    threads.shutdown(wait=False, cancel_futures=True)
+                    raise
+        finally:
+            asking.client.close()
+
+
+class _Asking:
+    """What the threads of one call share. `stop` ends every wait, and nothing is sent after it."""
+
+    def __init__(self, config: EndpointConfig, store: AnswerStore, clock: Clock, draw: Callable[[], float]) -> None:
+        self._config = config
+        self._access = endpoint_access(config)
+        self._store = store
+        self._clock = clock
+        self._draw = draw
+        self._pace = Pace(config.requests_per_minute, clock)
+        self.client = ChatClient(config, self._access, clock)
+        self.stop = Event()
+
+    def ask(self, key: str, request: ChatRequest) -> None:
+        """Get one answer and keep it."""
+        try:
+            answer = self._answer(request)
+            if answer is not None:
+                self._store.keep(key, answer)
+        except BaseException:
+            self.stop.set()
+            raise
+
+    def _answer(self, request: ChatRequest) -> Answer | None:
+        """Attempts until one succeeds; None when the others were stopped meanwhile."""
+        body = None
+        for attempt in range(self._config.retries + 1):
+            self._pace.wait_for_turn(self.stop)
+            if self.stop.is_set():
+                return None
+            body = body or request_body(request, self._config)
+            try:
+                return self.client.send(body)
+            except Failure as failure:
+                if attempt == self._config.retries:
+                    raise self._give_up(f"does not answer a request (attempts: {attempt + 1})", failure) from None
+                self._wait_after(failure, attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _wait_after(self, failure: Failure, attempt: int) -> None:
+        asked = failure.retry_after
+        if asked is not None and asked > LONGEST_WAIT:
+            raise self._give_up(f"asks to wait for {asked:.0f} s", failure)
+        if asked is not None:
+            self._pace.hold(asked)
+        self._clock.wait(self.stop, retry_delay(attempt, retry_after=asked, draw=self._draw()))
+
+    def _give_up(self, problem: str, failure: Failure) -> EndpointError:
+        return EndpointError(
+            f"{self._access.base_url} {problem}; the last time: {failure}. Answers that came are kept in "
+            f"{self._store.path}: start again later to go on, or change retries, timeout, concurrency or "
+            "requests_per_minute"
+        )
+
+
+def usage_of(answers: Iterable[Answer]) -> Usage:
+    """What answers cost together."""
+    given = list(answers)
+    return Usage(
+        answers=len(given),
+        prompt_tokens=sum(answer.prompt_tokens or 0 for answer in given),
+        completion_tokens=sum(answer.completion_tokens or 0 for answer in given),
+    )
+
+
+def _counted(progress: Progress | None, keys: Sequence[str], missing: Container[str]) -> Callable[[str], None]:
+    """Called with every key that was answered, tells `progress` how many of all requests have their answer."""
+    requests = Counter(keys)
+    answered = sum(count for key, count in requests.items() if key not in missing)
+
+    def done(key: str) -> None:
+        nonlocal answered
+        answered += requests[key]
+        if progress is not None:
+            progress(answered, len(keys))
+
+    return done
