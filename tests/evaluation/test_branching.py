@@ -76,3 +76,18 @@ def test_records_of_accuracy_are_held_against_gold_chains_policy_by_policy(tmp_p
     assert of_b["cited"] == {"1": 1, "1.1": 0, "1.2": 0} and of_b["gold"] == {"1": 2, "1.1": 1, "1.2": 1}
     paths = [(record.extracted, record.gold) for record in load_records(tmp_path / "eval" / "branching.jsonl")]
     assert paths == [("1 > 1.1", "1 > 1.1"), (None, "1 > 1.1"), ("1 > 1.2 > 1.9", "1 > 1.1"), ("1", "1 > 1.2")]
+
+
+def test_requests_whose_gold_chain_cites_nothing_are_not_right_by_saying_nothing(tmp_path: Path) -> None:
+    gold, other = said("Case 1", "gold"), said("Case 2", "gold")
+    judgements = {gold.text: judgement("1"), other.text: judgement()}
+    result = evaluate_suite(
+        SquareTask(tmp_path, judgements=judgements),
+        RecordingSampler([gold, other, gold, other]),
+        WordRenderer(),
+        suite="branching",
+        model="nano",
+        out_dir=tmp_path / "eval",
+        max_new_tokens=16,
+    )
+    assert (result.n, result.correct, result.details["nothing_to_cite"], result.details["responses"]) == (3, 2, 1, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -68,5 +69,6 @@ def test_followed_kept_and_lost_are_counted_by_edit(task: SquareTask, tmp_path: 
             },
         }
     }
+    assert "false" not in json.dumps(result.details)
     assert result.errors == {"old_answer": 2}
     assert result.per_tag["edit"] == {"one": {"n": 4, "correct": 1}, "everything": {"n": 4, "correct": 2}}

@@ -112,13 +112,16 @@ def test_referral_says_its_score_and_errors() -> None:
 
 def test_branching_says_its_error_and_each_policys() -> None:
     error = {"responses": 4, "mean_absolute_difference": 1.0, "mean_absolute_difference_per_100": 25.0}
-    details = {**error, "nonexistent": {"1.9": 1}, "per_policy": {"A": error, "B": error}}
+    details = {**error, "nothing_to_cite": 3, "nonexistent": {"1.9": 1}, "per_policy": {"A": error, "B": error}}
     lines = details_in_words(result("branching", details))
     assert lines[0] == (
         "branching: branching error over 4 responses: a section's citations are off by 1.00 in the mean, "
         "25.00 per 100 responses"
     )
-    assert len(lines) == 4 and lines[-1] == "branching: cited without being there: 1.9 1"
+    assert lines[3:] == [
+        "branching: 3 requests have nothing to cite and are not counted as right or wrong",
+        "branching: cited without being there: 1.9 1",
+    ]
 
 
 @pytest.mark.parametrize("suite", ["accuracy", "retrieval"])

@@ -62,7 +62,8 @@ def branching(source: SuiteSource, records: Sequence[ExampleRecord]) -> Derivati
     """The sections that the records of `accuracy` cite, against those of the gold chains of the same requests.
 
     A record is "correct" when it cites the gold sections in their order; `extracted` and `gold` are the two paths.
-    Without a citation it is "no_answer". `details` hold the branching error of all records and of each policy's.
+    Without a citation it is "no_answer". Where the gold chain cites nothing there is no record, only a count. `details`
+    hold the branching error of all answers, these too, and of each policy's.
     """
     examples = {example.id: example for example in source.requests}
     cited, gold = [], []
@@ -72,8 +73,11 @@ def branching(source: SuiteSource, records: Sequence[ExampleRecord]) -> Derivati
         cited.append(judgement.cited if judgement else ())
         gold.append(gold_judgement.cited if gold_judgement else ())
     return Derivation(
-        records=[_record(record, *paths) for record, *paths in zip(records, cited, gold, strict=True)],
-        details=_details(source, [record.policy for record in records], cited, gold),
+        records=[_record(record, *paths) for record, *paths in zip(records, cited, gold, strict=True) if paths[1]],
+        details={
+            "nothing_to_cite": sum(not path for path in gold),
+            **_details(source, [record.policy for record in records], cited, gold),
+        },
     )
 
 

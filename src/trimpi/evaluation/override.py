@@ -53,7 +53,8 @@ def override_details(source: SuiteSource, records: Sequence[ExampleRecord]) -> M
     for record in records:
         by_effect = counts.setdefault(record.tags["edit"], {kind: Counter() for kind in ("affected", "unaffected")})
         kind = "affected" if record.tags["affected"] == "yes" else "unaffected"
-        by_effect[kind].update(n=1, correct=record.outcome == "correct", old_answer=record.error == OLD_ANSWER)
+        right, old = int(record.outcome == "correct"), int(record.error == OLD_ANSWER)
+        by_effect[kind].update({"n": 1, "correct": right, OLD_ANSWER: old})
     return {
         "by_edit": {
             edit: {kind: {key: count[key] for key in ("n", "correct", OLD_ANSWER)} for kind, count in kinds.items()}

@@ -70,6 +70,6 @@ def override_matrix_details(source: SuiteSource, records: Sequence[ExampleRecord
     for record in records:
         if record.tags["answers"] == "differ":
             counts[record.tags["asked"]].update(
-                {"n": 1, "correct": record.outcome == "correct", OTHER_POLICY: record.error == OTHER_POLICY}
+                {"n": 1, "correct": int(record.outcome == "correct"), OTHER_POLICY: int(record.error == OTHER_POLICY)}
             )
     return {"where_answers_differ": {asked: dict(count) for asked, count in counts.items()}}

@@ -87,6 +87,8 @@ def _branching(details: Mapping[str, Any]) -> Iterator[str]:
     if len(details["per_policy"]) > 1:
         for name, error in details["per_policy"].items():
             yield f"{name}, {error['responses']} responses: {_difference(error)}"
+    if details["nothing_to_cite"]:
+        yield f"{details['nothing_to_cite']} requests have nothing to cite and are not counted as right or wrong"
     if details["nonexistent"]:
         yield f"cited without being there: {_counts(details['nonexistent'])}"
 

@@ -11,6 +11,9 @@ from trimpi.policies import Policy, join_texts
 from trimpi.types import Example, ImagePart, Message, Part, Role
 
 DEFAULT_INSTRUCTION = "Think inside <think></think>, then answer inside \\boxed{}."
+QUESTION_INSTRUCTION = "Answer the question."
+"""The system turn of requests whose answer is plain text."""
+UPDATE_NOTICE = "Policy {name} has been updated. Follow the update."
 REVERSE_INSTRUCTION = (
     "You are shown a policy, a request made under it, and the right answer. Write the reasoning that leads from the "
     "request to this answer."
@@ -25,9 +28,6 @@ apply and what they say, and what follows. Write as one who is finding the answe
 Whoever reads the reasoning does not see the policy. Write the reasoning only, as plain text: no tags, no box, no \
 heading."""
 """What follows a request whose answer is to be explained."""
-QUESTION_INSTRUCTION = "Answer the question."
-"""The system turn of requests whose answer is plain text."""
-UPDATE_NOTICE = "Policy {name} has been updated. Follow the update."
 POLICY_SEPARATOR = "\n\n"
 
 PolicyTurn = Literal["system", "user"]

@@ -19,11 +19,11 @@ from trimpi.tasks.selection import first_per_policy
 
 
 def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ()) -> None:
-    """Check gold answers, the suites, the chains of thought that stages read, and the way to endpoints that write them.
+    """Check gold answers, suites, chains of thought that stages will read, and the way to endpoints that write them.
 
     `sampled` names the stages whose chains of thought are written already: they need no endpoint any more. Raises
-    DataError for the first wrong answer or chain of thought, EndpointError for an endpoint that is not set up, and
-    RecipeError when the recipe asks for benchmarks and what asks them is not installed.
+    DataError for the first wrong answer, suite or chain of thought, EndpointError for an endpoint that is not set up,
+    and RecipeError when the recipe asks for benchmarks and what asks them is not installed.
     """
     if recipe.evaluation.harness is not None:
         check_harness(recipe.evaluation.harness)

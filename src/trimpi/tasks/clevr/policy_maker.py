@@ -58,7 +58,7 @@ class PolicyMaker:
     def edited(self, policy: ClevrPolicy, edit: Edit, scenes: Sequence[Scene]) -> ClevrPolicy:
         """The policy with that edit, chosen so that nearly EDIT_SHARES of the scenes get another answer."""
         name = policy.document.name
-        rng = random.Random(f"{self._seed}-{policy.document.content_hash}-{edit}")
+        rng = random.Random(f"{self._seed}-{policy.document.text}-{edit}")
         if edit == "one condition":
             edited = condition_edits(policy.tree)
             rng.shuffle(edited)
