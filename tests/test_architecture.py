@@ -41,8 +41,15 @@ TORCH_FREE = (
     "tasks",
     "rendering.prompts",
     "evaluation.branching",
+    "evaluation.break_even",
+    "evaluation.break_even_report",
+    "evaluation.efficiency_measurement",
+    "evaluation.efficiency_result",
+    "evaluation.filler",
     "evaluation.referral_judge",
+    "evaluation.timing",
     "reporting",
+    "stages.flops",
     "cli",
 )
 
