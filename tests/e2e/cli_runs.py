@@ -150,6 +150,8 @@ def evaluations(out: Path) -> dict[str, Any]:
 def without_clock(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_clock(item) for key, item in value.items() if key not in CLOCK_KEYS}
+    if isinstance(value, list):
+        return [without_clock(item) for item in value]
     return value
 
 

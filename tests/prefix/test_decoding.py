@@ -163,3 +163,41 @@ def test_finished_rows_are_dropped(images: list[Path]) -> None:
     written = decode(model, prefilled, [0] * 4, choose, max_new_tokens=9, end=end)
     assert [tokens for tokens, _ in written] == [[65] * row + [end] for row in range(4)]
     assert seen == [[0, 1, 2, 3], [1, 2, 3], [2, 3], [3]]
+
+
+def asked_and_computed(memory: PrefixMemory, renderer: Renderer, prompts: Sequence[Prompt]) -> tuple[int, int]:
+    before = memory.asked, memory.computed
+    memory.prefill(renderer.encode_prompts(prompts), range(len(prompts)))
+    return memory.asked - before[0], memory.computed - before[1]
+
+
+def test_a_copy_remembers_the_same_and_learns_apart(
+    family: tuple[PreTrainedModel, Renderer], images: list[Path]
+) -> None:
+    model, renderer = family
+    rules = Policy(name="P", sections=("# P\nLike ", ImagePart(path=images[0]), f"!\n{'Rules. ' * 20}"))
+
+    def prompt(words: str) -> Prompt:
+        return renderer.prompt(Example(id=words, policy_name="P", prompt=words, images=(), answer="x"), rules)
+
+    memory = PrefixMemory(model)
+    memory.prefill(renderer.encode_prompts([prompt("A"), prompt("B")]), [0, 1])
+    copy = memory.copy()
+    assert (copy.asked, copy.computed) == (0, 0)
+    asked, computed = asked_and_computed(copy, renderer, [prompt("C what now?")])
+    assert computed < asked / 2, "it knows the policy, with its image"
+    longer = [prompt(f"C {'what now? ' * 20}{end}") for end in "xy"]
+    learnt = asked_and_computed(copy, renderer, longer)
+    assert asked_and_computed(copy, renderer, longer)[1] < learnt[1], "it has learnt what these share"
+    assert asked_and_computed(memory, renderer, longer) == learnt, "and the first has not"
+
+
+def test_without_sharing_every_prompt_is_computed_whole(
+    family: tuple[PreTrainedModel, Renderer], images: list[Path]
+) -> None:
+    model, renderer = family
+    prompts = [make_prompt(renderer, images, (words, 1, "image")) for words in WORDS]
+    memory = PrefixMemory(model, sharing=False)
+    for _ in range(2):
+        asked, computed = asked_and_computed(memory, renderer, prompts)
+        assert asked == computed == sum(len(renderer.prompt_ids(prompt)) for prompt in prompts)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -62,6 +62,7 @@ def measure_efficiency(
         measured = measure_ways(task, renderer, answers, settings, context=context, progress=progress)
     finally:
         model.train(was_training)
+    costs: dict[str, Any] = dict(measured.costs)
     result = EfficiencyResult(
         model=model_name,
         device=str(model.device),
@@ -73,9 +74,9 @@ def measure_efficiency(
         repeats=settings.repeats,
         new_tokens=settings.new_tokens,
         batch=measured.batch,
-        **measured.costs,
+        **costs,
         no_cache=measured.no_cache,
-        **shares_saved(measured.costs),
+        **shares_saved(costs),
         query_lengths=measured.points,
         no_longer_matters=no_longer_matters(measured.points),
         left_out=measured.left_out,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +70,10 @@ class PrefixMemory:
 
     def copy(self) -> PrefixMemory:
         """One that remembers the same, has been asked nothing yet, and learns apart from this one."""
-        memory = PrefixMemory(self.model, sharing=self._sharing)
+        memory = copy(self)
         memory._kept = dict(self._kept)
         memory._images = self._images.copy()
+        memory.asked = memory.computed = 0
         return memory
 
     @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from torch import Tensor
@@ -25,13 +26,12 @@ class EncodedImages:
 
     def __init__(self, model: PreTrainedModel, *, reuse: bool = True) -> None:
         self._model = model
-        self._reuse = reuse
         self._takes_features = reuse and "mm_encoder_outputs" in inspect.signature(type(model).forward).parameters
         self._features: dict[int, Features] = {}
 
     def copy(self) -> EncodedImages:
         """One that knows these images; what either sees from now on, the other does not."""
-        images = EncodedImages(self._model, reuse=self._reuse)
+        images = copy(self)
         images._features = dict(self._features)
         return images
 

@@ -77,6 +77,11 @@ class _Seams:
         saved = load_model(resume_from_checkpoint, dtype=str(target.dtype).removeprefix("torch."), device="cpu")
         target.load_state_dict(saved.state_dict(), strict=True)
 
+    @property
+    def network(self) -> PreTrainedModel:
+        """The model that is trained, unwrapped."""
+        return cast("PreTrainedModel", self.model)  # type: ignore[attr-defined]
+
     def _use(self, wanted: Engine, model: Any, *others: Any) -> Engine:
         """The engine that these models, all of one kind or None, are trained with: what is wanted, if they can."""
         if wanted == "plain" or not can_share(training_obstacle(model)):
@@ -228,11 +233,6 @@ class RolloutTrainer(_Seams, GRPOTrainer):
             torch.cat(entropies) if compute_entropy else None,
             torch.stack(aux_losses).mean() if compute_aux_loss else None,
         )
-
-    @property
-    def network(self) -> PreTrainedModel:
-        """The model that is trained, unwrapped."""
-        return cast("PreTrainedModel", self.model)
 
     @torch.no_grad()
     def completion_logprobs(self, batch: Batch) -> torch.Tensor:

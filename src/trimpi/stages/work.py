@@ -118,6 +118,6 @@ def _patches(prompt: Prompt, renderer: Renderer, model_config: PretrainedConfig)
 
     Where the family does not say how many patches become a token, a patch a token.
     """
-    token = getattr(model_config, "image_token_id", None)
+    token = int(getattr(model_config, "image_token_id", None) or -1)
     merge = getattr(getattr(model_config, "vision_config", None), "spatial_merge_size", 1)
     return float(renderer.prompt_ids(prompt).count(token) * merge**2)

@@ -51,7 +51,7 @@ def run_supervised(config: SupervisedStage, context: StageContext) -> StageResul
         peft_config=peft_config(config.lora, model),
         engine=context.engine,
     )
-    weights = count_weights(trainer.model)
+    weights = count_weights(trainer.network)
     result = finish_training(trainer, callback, context, processor)
     cost = supervised_cost(
         config, weights, tokens=result.tokens, rows=rows, renderer=renderer, model_config=model.config
