@@ -110,3 +110,5 @@ PAPER_FIGURES: Sequence[PaperFigure] = (
     *_figures("in_context", BIG, (T6, M6, GTA), {COT_SFT: (10.70, 15.80, 42.26), PORO_GRPO: (35.15, 69.90, 66.81)}),
 )
 """All of the figures above in the order of its tables. The paper has none for other numbers of layers."""
+
+METHODS = tuple(dict.fromkeys(figure.method for figure in PAPER_FIGURES))

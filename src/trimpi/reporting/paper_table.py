@@ -10,7 +10,7 @@ from trimpi.evaluation.results import SuiteResult
 from trimpi.interval import mean_interval
 from trimpi.reporting.measures import Measure
 from trimpi.reporting.methods import method_of
-from trimpi.reporting.paper_figures import IN_CONTEXT, PAPER_FIGURES, PaperFigure, PaperSuite, Setting
+from trimpi.reporting.paper_figures import IN_CONTEXT, METHODS, PAPER_FIGURES, PaperFigure, PaperSuite, Setting
 from trimpi.reporting.run_directory import Evaluation, RunRecord
 from trimpi.reporting.wording import interval, percent
 
@@ -100,7 +100,9 @@ def _block(
 ) -> PaperBlock:
     papers = {(figure.method, figure.model): figure.value for figure in figures if figure.suite == suite}
     ours = [_ours(suite, run) for run in runs]
-    methods = dict.fromkeys([*(method for method, _ in papers), *(method for run in ours for method in run)])
+    shown = {*(method for method, _ in papers), *(method for run in ours for method in run)}
+    # In the order of the paper's largest table, and what it does not have at the end.
+    methods = [method for method in METHODS if method in shown] + sorted(shown - set(METHODS))
     return PaperBlock(
         title=TITLES[suite],
         rows=[

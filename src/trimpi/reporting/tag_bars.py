@@ -13,7 +13,6 @@ from trimpi.reporting.wording import words
 
 MOST_BARS = 60
 """Kinds of questions with a bar of their own in one suite."""
-PLAIN = ("yes", "no")
 
 Kind = tuple[tuple[str, str], ...]
 """The tags of a question, as they come."""
@@ -84,12 +83,7 @@ def _counts(records: Sequence[ExampleRecord]) -> tuple[Counter[Kind], Counter[Ki
 
 def _group(kind: Kind, models: Sequence[tuple[str, tuple[Counter[Kind], Counter[Kind]]]]) -> BarGroup:
     return BarGroup(
-        label=", ".join(_label(tag, value) for tag, value in kind),
+        label=", ".join(f"{words(tag)}: {words(value)}" for tag, value in kind) if len(kind) > 1 else words(kind[0][1]),
         tags=dict(kind),
         bars=[Bar(model=name, n=asked[kind], correct=right[kind]) for name, (asked, right) in models if asked[kind]],
     )
-
-
-def _label(tag: str, value: str) -> str:
-    """A value that says nothing by itself takes its tag along: "affected: no"."""
-    return f"{words(tag)}: {value}" if value in PLAIN else words(value)

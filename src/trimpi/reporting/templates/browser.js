@@ -262,11 +262,11 @@
   function showRecord() {
     const view = byId("record");
     if (current === null) {
-      view.reviewChildren();
+      view.replaceChildren();
       return;
     }
     const record = records[current];
-    view.reviewChildren(
+    const parts = [
       head(record),
       pictures(record),
       part("Request", shownText("div", "prose", record.request)),
@@ -274,7 +274,8 @@
       verdict(record),
       facts(record),
       elsewhere(record),
-    );
+    ];
+    view.replaceChildren(...parts.filter((made) => made !== null));
     // A text that scrolls must be reachable without a pointer.
     for (const box of view.querySelectorAll("div.prose")) if (box.scrollHeight > box.clientHeight) reachable(box);
   }
