@@ -12,7 +12,6 @@ from trimpi.reporting.drawing import PageFigure, is_number, legend_above
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.sections import by_number
 from trimpi.reporting.svg import FREE, INK, canvas, to_svg
-from trimpi.reporting.wording import decimal
 
 SUITE = "branching"
 MOST_NAMED = 31
@@ -49,7 +48,7 @@ def _is_distribution(details: Mapping[str, Any]) -> bool:
 def _title(model: str, details: Mapping[str, Any]) -> str:
     parts = [model]
     if is_number(details.get("mean_absolute_difference")):
-        parts.append(f"branching error {decimal(float(details['mean_absolute_difference']))}")
+        parts.append(f"branching error {details['mean_absolute_difference']:.2f}")
     nonexistent = details.get("nonexistent")
     if isinstance(nonexistent, Mapping) and nonexistent:
         parts.append(f"{sum(nonexistent.values())} citations of no section")
