@@ -15,6 +15,8 @@ from trimpi.reporting.svg import AWARE, FREE, GOOD, TOTAL, canvas, to_svg
 from trimpi.reporting.wording import words
 
 COLORS = ((FREE, "-"), (AWARE, "--"), (GOOD, ":"), (TOTAL, "-."))
+WIDE = 30
+"""Curves that differ by more than this factor are drawn over a logarithm."""
 DEEPEST = 3
 """Levels of the file that are searched for curves."""
 
@@ -62,7 +64,7 @@ def break_even_figure(run: RunRecord) -> PageFigure | None:
 
 
 def curves_of(data: Mapping[str, Any], axis: Axis, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Points]]:
-    """(name, points) of every list of points of this axis, wherever in the file; named after where it was found."""
+    """(name, points) of every list of points of this axis, wherever in the file; named after what holds it."""
     for key, value in data.items():
         if isinstance(value, Mapping) and len(path) < DEEPEST:
             yield from curves_of(value, axis, (*path, key))
@@ -73,7 +75,7 @@ def curves_of(data: Mapping[str, Any], axis: Axis, path: tuple[str, ...] = ()) -
                 if isinstance(point, Mapping) and is_number(point.get(axis.x)) and is_number(point.get(axis.y))
             ]
             if points:
-                yield words(" ".join(path)) or "break-even", sorted(points)
+                yield words(path[-1]) if path else "break-even", sorted(points)
 
 
 def _draw(axes: Axes, axis: Axis, curves: Sequence[tuple[str, Points]]) -> None:
@@ -81,7 +83,11 @@ def _draw(axes: Axes, axis: Axis, curves: Sequence[tuple[str, Points]]) -> None:
         axes.plot([x for x, _ in points], [y for _, y in points], color=color, linestyle=line, label=name)
     axes.set_title(axis.title)
     axes.set_xlabel(axis.label)
-    axes.set_ylim(bottom=0)
+    heights = [y for _, points in curves for _, y in points]
+    if min(heights) > 0 and max(heights) > WIDE * min(heights):
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     if axis.x == "cache_hit_rate":
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))

@@ -14,8 +14,8 @@ from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.svg import AWARE, FREE, MUTED, canvas, to_svg
 
 SERIES = (
-    ("last model, policy-free", FREE, "o", "-", 0.0),
-    ("base, policy in context", AWARE, "s", "--", 0.04),
+    ("last, policy-free", FREE, "o", "-", 0.0),
+    ("base in context", AWARE, "s", "--", 0.04),
     ("base, policy-free", MUTED, "^", ":", -0.04),
 )
 

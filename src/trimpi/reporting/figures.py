@@ -18,6 +18,12 @@ from trimpi.reporting.svg import AWARE, FREE, GOOD, INK, MUTED, SURFACE, TOTAL, 
 from trimpi.reporting.tables import majority
 from trimpi.reporting.wording import count, percent, seconds
 
+COST_WAYS = (
+    ("policy_free", "policy-free", FREE),
+    ("policy_aware", "with policy", AWARE),
+    ("policy_cached", "policy kept", MUTED),
+)
+"""Ways to answer, by their keys in efficiency.json."""
 REWARD_CURVES = (
     ("reward", "total", TOTAL, "-"),
     ("reward_policy_free", "policy-free half", FREE, "-"),
@@ -66,20 +72,21 @@ def accuracy_figure(run: RunRecord) -> PageFigure | None:
 
 
 def cost_figure(run: RunRecord) -> PageFigure | None:
-    """Prompt tokens and prefill time, with and without the policy, as measured."""
+    """Prompt tokens and prefill time, with and without the policy, and with its prefix kept where that was measured."""
     cost = run.efficiency
     if cost is None:
         return None
-    panels: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-        ("prompt tokens", "mean_tokens", count),
-        ("prefill time", "prefill_seconds", seconds),
+    ways = [way for way in COST_WAYS if isinstance(cost.get(way[0]), Mapping)]
+    panels: tuple[tuple[str, Callable[[Mapping[str, Any]], float], Callable[[float], str]], ...] = (
+        ("prompt tokens to compute", lambda way: way["mean_tokens"] - way.get("cached_tokens", 0), count),
+        ("prefill time", lambda way: way["prefill_seconds"], seconds),
     )
     with canvas(columns=2) as (figure, all_axes):
-        for axes, (title, key, wording) in zip(all_axes, panels, strict=True):
-            values = [cost["policy_free"][key], cost["policy_aware"][key]]
-            axes.barh([0, 1], values, height=0.45, color=[FREE, AWARE])
-            axes.set_yticks([0, 1], ["policy-free", "with policy"] if axes is all_axes[0] else ["", ""])
-            axes.set_ylim(-0.6, 1.6)
+        for axes, (title, value_of, wording) in zip(all_axes, panels, strict=True):
+            values = [value_of(cost[key]) for key, _, _ in ways]
+            axes.barh(range(len(ways)), values, height=0.45, color=[color for _, _, color in ways])
+            axes.set_yticks(range(len(ways)), [label if axes is all_axes[0] else "" for _, label, _ in ways])
+            axes.set_ylim(-0.6, len(ways) - 0.4)
             axes.set_xlim(0, max(values) * 1.3)
             axes.invert_yaxis()
             axes.set_title(title)

@@ -220,10 +220,11 @@
     const outcome = outcomeName(record);
     const mark = element("span", "mark " + outcome, OUTCOME_MARKS[outcome]);
     mark.setAttribute("aria-hidden", "true");
-    const answer = record.answer === undefined ? "no answer" : text(record.answer).slice(0, 120);
+    // A suite that judges something else than an answer says why instead.
+    const answer = text(record.answer ?? record.reason).slice(0, 120) || outcomeLabel(record);
     const gold = text(record.gold).slice(0, 120);
-    const said = element("span", "said", shown("b", "", answer || "–"));
-    if (outcome !== "correct" && gold) said.append(" instead of ", shown("bdi", "", gold));
+    const said = element("span", "said", shown("b", "", answer));
+    if (outcome !== "correct" && gold && record.answer !== undefined) said.append(" instead of ", shown("bdi", "", gold));
     const made = element(
       "div", "row",
       mark,
@@ -364,8 +365,9 @@
   }
 
   function verdict(record) {
-    const pairs = [["Gold", shownText("b", "", record.gold)]];
-    pairs.push(["Answer", record.answer === undefined ? "none was read" : shownText("b", "", record.answer)]);
+    const pairs = [];
+    if (text(record.gold)) pairs.push(["Gold", shownText("b", "", record.gold)]);
+    if (record.answer !== undefined) pairs.push(["Answer", shownText("b", "", record.answer)]);
     if (text(record.reason)) pairs.push(["Why", shownText("span", "", record.reason)]);
     return part("Verdict: " + outcomeLabel(record), definitions(pairs));
   }
