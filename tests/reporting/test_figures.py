@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from reporting.fake_run import build_fake_run
-from trimpi.reporting.figures import PageFigure, curve, page_figures, smooth
+from trimpi.reporting.drawing import PageFigure, curve, smooth
+from trimpi.reporting.figures import page_figures
 from trimpi.reporting.run_directory import Stage, read_run
 from trimpi.reporting.svg import VARIABLES
 

@@ -3,9 +3,14 @@ from pathlib import Path
 
 from reporting.fake_run import build_fake_run
 from trimpi.evaluation.results import ExampleRecord
+from trimpi.reporting.pictures import Pictures
 from trimpi.reporting.run_directory import read_run
-from trimpi.reporting.showcase import choose, shown_requests
+from trimpi.reporting.showcase import ShownRequest, choose, shown_requests
 from trimpi.types import Outcome
+
+
+def shown_in(run: Path) -> list[ShownRequest]:
+    return shown_requests(read_run(run), Pictures(run))
 
 
 def record(number: int, outcome: Outcome) -> ExampleRecord:
@@ -54,17 +59,17 @@ def test_fewer_requests_than_ten_are_all_shown() -> None:
 
 
 def test_base_and_latest_model_reply_to_the_same_requests(tmp_path: Path) -> None:
-    for shown in shown_requests(read_run(build_fake_run(tmp_path))):
+    for shown in shown_in(build_fake_run(tmp_path)):
         assert shown.before and shown.after and shown.prompt and shown.pictures[0].data_uri
 
 
 def test_without_a_trained_model_the_base_replies_alone(tmp_path: Path) -> None:
-    shown = shown_requests(read_run(build_fake_run(tmp_path, evaluated=("base",))))
+    shown = shown_in(build_fake_run(tmp_path, evaluated=("base",)))
     assert len(shown) == 10
     assert all(request.before and request.after is None for request in shown)
 
 
 def test_unfinished_reasoning_is_shown_as_it_was_written(tmp_path: Path) -> None:
-    replies = [request.before for request in shown_requests(read_run(build_fake_run(tmp_path)))]
+    replies = [request.before for request in shown_in(build_fake_run(tmp_path))]
     cut = [reply for reply in replies if reply and reply.answer is None]
     assert cut and all(reply.reasoning.startswith("<think>") for reply in cut)

@@ -48,8 +48,9 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The rows, runs that differ only in their seed side by side and followed by their mean."""
+    """The rows, runs that differ only in their seed side by side and followed by their mean; `runs` are as given."""
 
+    runs: Sequence[RunRecord]
     rows: Sequence[ComparedRun]
     has_means: bool
 
@@ -81,7 +82,7 @@ def compare_runs(run_dirs: Sequence[Path]) -> Comparison:
         if len({row.seed for row in compared}) == len(compared) > 1:
             rows.append(_mean(compared))
             has_means = True
-    return Comparison(rows=rows, has_means=has_means)
+    return Comparison(runs=evaluated, rows=rows, has_means=has_means)
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -114,11 +115,16 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 def write_comparison(comparison: Comparison, file: Path) -> None:
     """Write the Markdown table. Raises RunError when there can be no such file."""
+    write_text(file, comparison_markdown(comparison))
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file that a user named. Raises RunError when there can be no such file."""
     try:
         # Checked here, since writing in one step leaves its partial file behind where it ends on a folder.
         if file.is_dir():
             raise IsADirectoryError(EISDIR, strerror(EISDIR))
-        write_atomically(file, comparison_markdown(comparison))
+        write_atomically(file, text)
     except OSError as error:
         raise RunError(
             f"{file} cannot be written ({error.strerror}): name a file in a folder you can write to"
@@ -150,7 +156,7 @@ def _compared(run: RunRecord) -> ComparedRun:
     results = _results(run)
     model = run.recipe.get("model")
     return ComparedRun(
-        name=_name(run),
+        name=run_name(run),
         model=str(model.get("path", MISSING)) if isinstance(model, Mapping) else MISSING,
         stages=_stages(run),
         seed=str(run.recipe.get("seed", 0)),
@@ -160,7 +166,7 @@ def _compared(run: RunRecord) -> ComparedRun:
     )
 
 
-def _name(run: RunRecord) -> str:
+def run_name(run: RunRecord) -> str:
     """The recipe's name, with the folder's where it has another: runs of one recipe share the first."""
     folder = run.folder.resolve().name
     return run.name if run.name == folder else f"{run.name} ({folder})"

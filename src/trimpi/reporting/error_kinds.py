@@ -16,10 +16,14 @@ MOST_KINDS = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRow:
-    """A kind of error: how many requests it cost, policy-free and in context in turns, model by model."""
+    """A kind of error: how many requests it cost, policy-free and in context in turns, model by model.
+
+    The last row may stand for several kinds: `kind` is None there.
+    """
 
     label: str
     counts: Sequence[str]
+    kind: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +44,9 @@ def error_table(run: RunRecord) -> ErrorTable | None:
         return None
     ordered = sorted(totals, key=lambda kind: (-totals[kind], kind))
     shown, others = ordered[:MOST_KINDS], ordered[MOST_KINDS:]
-    rows = [ErrorRow(label=error_label(kind), counts=_counts(results, [kind])) for kind in shown]
+    rows = [ErrorRow(label=error_label(kind), counts=_counts(results, [kind]), kind=kind) for kind in shown]
     if others:
-        rows.append(ErrorRow(label=f"{count(len(others))} other kinds", counts=_counts(results, others)))
+        rows.append(ErrorRow(label=f"{count(len(others))} other kinds", counts=_counts(results, others), kind=None))
     return ErrorTable(models=[found.label for found in run.evaluations], rows=rows)
 
 

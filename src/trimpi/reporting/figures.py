@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import isfinite
-from statistics import fmean
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from trimpi.evaluation.results import SuiteResult
-from trimpi.reporting.run_directory import RunRecord, Stage
+from trimpi.reporting.branching_figure import branching_figure
+from trimpi.reporting.break_even_figure import break_even_figure
+from trimpi.reporting.drawing import PageFigure, curve, draw_curve, is_rl, label_steps, legend_above
+from trimpi.reporting.learning_curves import learning_figures
+from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.svg import AWARE, FREE, GOOD, INK, MUTED, SURFACE, TOTAL, canvas, to_svg
 from trimpi.reporting.tables import majority
 from trimpi.reporting.wording import count, percent, seconds
 
+COST_WAYS = (
+    ("policy_free", "policy-free", FREE),
+    ("policy_aware", "with policy", AWARE),
+    ("policy_cached", "policy kept", MUTED),
+)
+"""Ways to answer, by their keys in efficiency.json."""
 REWARD_CURVES = (
     ("reward", "total", TOTAL, "-"),
     ("reward_policy_free", "policy-free half", FREE, "-"),
@@ -26,23 +32,17 @@ REWARD_CURVES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageFigure:
-    """A figure with what it shows in words; `svg` is trusted markup."""
-
-    title: str
-    caption: str
-    svg: str
-
-
 def page_figures(run: RunRecord) -> list[PageFigure]:
     drawers: tuple[Callable[[RunRecord], PageFigure | None], ...] = (
         accuracy_figure,
         cost_figure,
+        break_even_figure,
+        branching_figure,
         loss_figure,
         reward_figure,
     )
-    return [figure for draw in drawers if (figure := draw(run)) is not None]
+    drawn = [figure for draw in drawers if (figure := draw(run)) is not None]
+    return [*drawn, *learning_figures(run)]
 
 
 def accuracy_figure(run: RunRecord) -> PageFigure | None:
@@ -62,7 +62,7 @@ def accuracy_figure(run: RunRecord) -> PageFigure | None:
         axes.set_xlim(-0.4, len(run.evaluations) - 0.6)
         axes.set_ylim(-0.02, 1.04)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
-        _legend_above(figure, axes)
+        legend_above(figure, axes)
         return PageFigure(
             title="Accuracy by stage",
             caption="Share of unseen requests answered right, with 95% Wilson intervals. "
@@ -72,20 +72,21 @@ def accuracy_figure(run: RunRecord) -> PageFigure | None:
 
 
 def cost_figure(run: RunRecord) -> PageFigure | None:
-    """Prompt tokens and prefill time, with and without the policy, as measured."""
+    """Prompt tokens and prefill time, with and without the policy, and with its prefix kept where that was measured."""
     cost = run.efficiency
     if cost is None:
         return None
-    panels: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-        ("prompt tokens", "mean_tokens", count),
-        ("prefill time", "prefill_seconds", seconds),
+    ways = [way for way in COST_WAYS if isinstance(cost.get(way[0]), Mapping)]
+    panels: tuple[tuple[str, Callable[[Mapping[str, Any]], float], Callable[[float], str]], ...] = (
+        ("prompt tokens to compute", lambda way: way["mean_tokens"] - way.get("cached_tokens", 0), count),
+        ("prefill time", lambda way: way["prefill_seconds"], seconds),
     )
     with canvas(columns=2) as (figure, all_axes):
-        for axes, (title, key, wording) in zip(all_axes, panels, strict=True):
-            values = [cost["policy_free"][key], cost["policy_aware"][key]]
-            axes.barh([0, 1], values, height=0.45, color=[FREE, AWARE])
-            axes.set_yticks([0, 1], ["policy-free", "with policy"] if axes is all_axes[0] else ["", ""])
-            axes.set_ylim(-0.6, 1.6)
+        for axes, (title, value_of, wording) in zip(all_axes, panels, strict=True):
+            values = [value_of(cost[key]) for key, _, _ in ways]
+            axes.barh(range(len(ways)), values, height=0.45, color=[color for _, _, color in ways])
+            axes.set_yticks(range(len(ways)), [label if axes is all_axes[0] else "" for _, label, _ in ways])
+            axes.set_ylim(-0.6, len(ways) - 0.4)
             axes.set_xlim(0, max(values) * 1.3)
             axes.invert_yaxis()
             axes.set_title(title)
@@ -107,15 +108,15 @@ def cost_figure(run: RunRecord) -> PageFigure | None:
 
 def loss_figure(run: RunRecord) -> PageFigure | None:
     """The training loss of each supervised stage."""
-    curves = [(stage, points) for stage in run.stages if (points := curve(stage, "loss")) and not _is_rl(stage)]
+    curves = [(stage, points) for stage in run.stages if (points := curve(stage, "loss")) and not is_rl(stage)]
     if not curves:
         return None
     with canvas(columns=len(curves)) as (figure, all_axes):
         for axes, (stage, points) in zip(all_axes, curves, strict=True):
-            _draw_curve(axes, points, color=FREE, raw=True)
+            draw_curve(axes, points, color=FREE, raw=True)
             axes.set_title(stage.label)
             axes.set_ylim(bottom=0)
-            _label_steps(axes)
+            label_steps(axes)
         return PageFigure(
             title="Training loss",
             caption="Next-token loss of the supervised stages: each logged step, and its running average. "
@@ -126,18 +127,18 @@ def loss_figure(run: RunRecord) -> PageFigure | None:
 
 def reward_figure(run: RunRecord) -> PageFigure | None:
     """The mean reward of each RL stage: in total, of each half of the groups, and for the format."""
-    stages = [stage for stage in run.stages if _is_rl(stage)]
+    stages = [stage for stage in run.stages if is_rl(stage)]
     if not stages:
         return None
     with canvas(columns=len(stages)) as (figure, all_axes):
         for axes, stage in zip(all_axes, stages, strict=True):
             for key, label, color, line in REWARD_CURVES:
                 if points := curve(stage, key):
-                    _draw_curve(axes, points, color=color, label=label, line=line)
+                    draw_curve(axes, points, color=color, label=label, line=line)
             axes.set_ylim(-0.02, 1.04)
             axes.set_title(stage.label if len(stages) > 1 else "")
-            _label_steps(axes)
-        _legend_above(figure, all_axes[0])
+            label_steps(axes)
+        legend_above(figure, all_axes[0])
         return PageFigure(
             title="RL reward",
             caption="Running averages of the mean reward per step. The policy-aware half of every group was sampled "
@@ -146,28 +147,8 @@ def reward_figure(run: RunRecord) -> PageFigure | None:
         )
 
 
-def curve(stage: Stage, key: str) -> list[tuple[float, float]]:
-    """(step, value) of every log line that has a finite number under the key."""
-    pairs: Iterable[tuple[Any, Any]] = ((line.get("step"), line.get(key)) for line in stage.metrics)
-    return [(float(step), float(value)) for step, value in pairs if _is_number(step) and _is_number(value)]
-
-
-def smooth(values: Sequence[float], *, reach: int) -> list[float]:
-    """The mean of each value and its neighbours: `reach` on each side, fewer at the ends but as many on both sides."""
-    widths = [min(reach, position, len(values) - 1 - position) for position in range(len(values))]
-    return [fmean(values[position - width : position + width + 1]) for position, width in enumerate(widths)]
-
-
 def _threads(number: int) -> str:
     return f"{number} thread" + ("" if number == 1 else "s")
-
-
-def _is_rl(stage: Stage) -> bool:
-    return any("reward" in line for line in stage.metrics)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _draw_accuracy(
@@ -192,30 +173,4 @@ def _draw_accuracy(
         textcoords="offset points",
         va="center",
         color=color,
-    )
-
-
-def _draw_curve(
-    axes: Axes,
-    points: Sequence[tuple[float, float]],
-    *,
-    color: str,
-    label: str = "",
-    line: str = "-",
-    raw: bool = False,
-) -> None:
-    steps, values = [step for step, _ in points], [value for _, value in points]
-    if raw:
-        axes.plot(steps, values, color=color, alpha=0.3, linewidth=1)
-    axes.plot(steps, smooth(values, reach=len(values) // 20), color=color, linestyle=line, label=label)
-
-
-def _label_steps(axes: Axes) -> None:
-    axes.set_xlabel("step")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-
-
-def _legend_above(figure: Figure, axes: Axes) -> None:
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, handlelength=1.7, columnspacing=1.3
     )

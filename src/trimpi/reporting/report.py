@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from trimpi.evaluation.results import OUTCOMES, SuiteResult
 from trimpi.evaluation.storage import write_atomically
 from trimpi.policies import Policy
 from trimpi.reporting import wording
@@ -19,11 +17,18 @@ from trimpi.reporting.error_kinds import error_table
 from trimpi.reporting.figures import page_figures
 from trimpi.reporting.headline import headline
 from trimpi.reporting.images import image_data_uri
-from trimpi.reporting.measures import accuracy_measure, part_measure
+from trimpi.reporting.measurements import measurement_tables
+from trimpi.reporting.page import inert_json, render_page
+from trimpi.reporting.paper_figures import SOURCE
+from trimpi.reporting.paper_table import paper_tables
+from trimpi.reporting.pictures import Pictures
+from trimpi.reporting.record_browser import record_browser
 from trimpi.reporting.run_directory import RunRecord, Stage, read_run
 from trimpi.reporting.sections import section_tables
 from trimpi.reporting.showcase import shown_requests
+from trimpi.reporting.suites_table import suite_details, suite_rows
 from trimpi.reporting.tables import all_parts, majority
+from trimpi.reporting.tag_bars import tag_bars
 
 REPORT_FILE = "report.html"
 TEMPLATE = "report.html.j2"
@@ -48,67 +53,57 @@ class StageCost:
     cells: Sequence[str]
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run_dir: Path, *, all_models: bool = False) -> Path:
     """Write `run_dir/report.html` from what the run directory holds so far, and return its path.
 
-    Raises RunError when `run_dir` is not a run directory or a file in it is damaged.
+    The page's record browser has the records of the base and of the latest model, or of `all_models`. Raises RunError
+    when `run_dir` is not a run directory or a file in it is damaged.
     """
     run = read_run(run_dir)
     path = run_dir / REPORT_FILE
-    write_atomically(path, _environment().get_template(TEMPLATE).render(_content(run)))
+    content = _content(run, all_models=all_models)
+    write_atomically(path, render_page(TEMPLATE, content, scripted=content["browser"] is not None))
     return path
 
 
-def _provenance(run: RunRecord) -> Mapping[str, Any]:
-    """The manifest without what the cost and the result tables show already."""
-    return {key: value for key, value in run.manifest.items() if key not in ("stages", "evaluations")}
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = {
-        "percent": wording.percent,
-        "interval": wording.interval,
-        "count": wording.count,
-        "tally": wording.tally,
-        "share": _share,
-        "part_label": wording.part_label,
-    }
-    environment.filters.update(filters)
-    environment.globals.update(
-        outcome_labels=wording.OUTCOME_LABELS,
-        outcomes=OUTCOMES,
-        missing=wording.MISSING,
-        accuracy_measure=accuracy_measure,
-        part_measure=part_measure,
-    )
-    return environment
-
-
-def _content(run: RunRecord) -> Mapping[str, Any]:
+def _content(run: RunRecord, *, all_models: bool) -> Mapping[str, Any]:
     parts = all_parts(run)
+    pictures = Pictures(run.folder)
+    shown = run.evaluations if all_models else run.compared
+    # The requests come first: what they show is not put into the browser's data again.
+    requests = shown_requests(run, pictures)
+    browser = record_browser(run, shown, pictures)
     return {
         "run": run,
         "headline": headline(run),
         "majority": majority(run.evaluations),
         "parts": parts,
         "parts_legend": wording.parts_legend(parts),
+        "suites": suite_rows(run),
+        "has_more_suites": not set(run.suites) <= {"accuracy", "in_context"},
+        "suite_details": suite_details(run),
+        "tag_bars": tag_bars(run),
+        "paper_tables": paper_tables([(run.name, run)]),
+        "paper_source": SOURCE,
+        "measurements": measurement_tables(run),
         "section_tables": section_tables(run),
         "sections_of": run.latest or run.base,
         "errors": error_table(run),
         "figures": [(figure, Markup(figure.svg)) for figure in page_figures(run)],
         "policies": [_policy_page(policy) for policy in run.policies],
-        "requests": shown_requests(run),
+        "requests": requests,
+        "browser": browser,
+        "browser_data": "" if browser is None else inert_json(browser.data),
+        "browsable": [run.model_name(found) for found in shown],
         "costs": [_stage_cost(stage) for stage in run.stages],
         "evaluation_seconds": wording.seconds(_evaluation_seconds(run)),
         "provenance": wording.flatten(_provenance(run)),
     }
+
+
+def _provenance(run: RunRecord) -> Mapping[str, Any]:
+    """The manifest without what the cost and the result tables show already."""
+    return {key: value for key, value in run.manifest.items() if key not in ("stages", "evaluations")}
 
 
 def _policy_page(policy: Policy) -> PolicyPage:
@@ -141,12 +136,5 @@ def _stage_cost(stage: Stage) -> StageCost:
 
 
 def _evaluation_seconds(run: RunRecord) -> float | None:
-    results: list[SuiteResult | None] = [
-        result for found in run.evaluations for result in (found.accuracy, found.in_context)
-    ]
-    return sum(result.seconds for result in results if result) if any(results) else None
-
-
-def _share(number: float) -> str:
-    """A share as a CSS percentage."""
-    return f"{100 * number:.2f}%"
+    results = [result for found in run.evaluations for result in found.suites.values()]
+    return sum(result.seconds for result in results) if results else None

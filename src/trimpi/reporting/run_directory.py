@@ -15,31 +15,52 @@ from trimpi.errors import RunError
 from trimpi.evaluation.results import EFFICIENCY_FILE, ExampleRecord, SuiteResult, load_records, load_result
 from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.policies import Policy, load_policy
-from trimpi.reporting.wording import stage_label
+from trimpi.reporting.wording import SUITES, stage_label, suite_rank
 
 BASE = "base"
+BREAK_EVEN_FILE = "break_even.json"
+SUITE_KEYS = frozenset(("suite", "n", "correct"))
+"""What tells a suite's result from other measurements."""
 NUMBERED = re.compile(r"(?P<number>\d+)-(?P<name>.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The finished suites of one model: the base, or what a stage made of it."""
+    """The finished suites of one model: the base, or what a stage made of it.
+
+    `suites` are by file name, the ones every run has first; `measurements` are the folder's other JSON files.
+    """
 
     number: int
     name: str
     folder: Path
-    accuracy: SuiteResult | None
-    in_context: SuiteResult | None
-    efficiency: Mapping[str, Any] | None
+    suites: Mapping[str, SuiteResult]
+    measurements: Mapping[str, Mapping[str, Any]]
 
     @property
     def label(self) -> str:
         return stage_label(self.name)
 
     @property
+    def accuracy(self) -> SuiteResult | None:
+        return self.suites.get("accuracy")
+
+    @property
+    def in_context(self) -> SuiteResult | None:
+        return self.suites.get("in_context")
+
+    @property
+    def efficiency(self) -> Mapping[str, Any] | None:
+        return self.measurements.get(EFFICIENCY_FILE)
+
+    @property
     def policy_free_records(self) -> list[ExampleRecord]:
-        path = self.folder / "accuracy.jsonl"
-        return load_records(path) if self.accuracy is not None and path.is_file() else []
+        return self.records("accuracy")
+
+    def records(self, suite: str) -> list[ExampleRecord]:
+        """How every question of a finished suite went; none where they are not on disk."""
+        path = self.folder / f"{suite}.jsonl"
+        return load_records(path) if suite in self.suites and path.is_file() else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +79,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What is on disk of a run. `requests` are the test prompts by example id."""
+    """What is on disk of a run. `requests` are the test prompts by example id, `measurements` JSON files by name."""
 
     folder: Path
     recipe: Mapping[str, Any]
@@ -68,6 +89,7 @@ class RunRecord:
     requests: Mapping[str, str]
     stages: Sequence[Stage]
     evaluations: Sequence[Evaluation]
+    measurements: Mapping[str, Mapping[str, Any]]
 
     @property
     def name(self) -> str:
@@ -81,6 +103,27 @@ class RunRecord:
     def latest(self) -> Evaluation | None:
         """The last evaluated model that was trained."""
         return next((evaluation for evaluation in reversed(self.evaluations) if evaluation.name != BASE), None)
+
+    @property
+    def compared(self) -> list[Evaluation]:
+        """The base and the latest model, as far as there are any."""
+        return [evaluation for evaluation in (self.base, self.latest) if evaluation is not None]
+
+    def model_name(self, evaluation: Evaluation) -> str:
+        """The label of a model; with its number where two stages of a kind would have the same."""
+        same = sum(other.label == evaluation.label for other in self.evaluations)
+        return evaluation.label if same == 1 else f"{evaluation.label} ({evaluation.number})"
+
+    @property
+    def suites(self) -> list[str]:
+        """Every suite that any model finished, in the order pages show them."""
+        return sorted({suite for found in self.evaluations for suite in found.suites}, key=suite_rank)
+
+    @property
+    def break_even(self) -> Mapping[str, Any] | None:
+        """When training pays: of the whole run, or the latest model's."""
+        found = [evaluation.measurements.get(BREAK_EVEN_FILE) for evaluation in reversed(self.evaluations)]
+        return self.measurements.get(BREAK_EVEN_FILE) or next((data for data in found if data is not None), None)
 
     @property
     def stages_planned(self) -> int:
@@ -114,6 +157,9 @@ def read_run(run_dir: Path) -> RunRecord:
         requests=_requests(run_dir / "data" / "test.jsonl"),
         stages=[_stage(*numbered) for numbered in _numbered_folders(run_dir / "stages")],
         evaluations=[_evaluation(*numbered) for numbered in _numbered_folders(run_dir / "eval")],
+        measurements={
+            file.name: read_json(file) for file in sorted(run_dir.glob("*.json")) if file.name != manifest_file.name
+        },
     )
 
 
@@ -144,14 +190,14 @@ def _stage(number: int, name: str, folder: Path) -> Stage:
 
 
 def _evaluation(number: int, name: str, folder: Path) -> Evaluation:
-    accuracy, in_context, efficiency = (folder / name for name in ("accuracy.json", "in_context.json", EFFICIENCY_FILE))
+    found = {path: read_json(path) for path in sorted(folder.glob("*.json"))}
+    suites = [path for path, data in found.items() if path.stem in SUITES or SUITE_KEYS.issubset(data)]
     return Evaluation(
         number=number,
         name=name,
         folder=folder,
-        accuracy=load_result(accuracy) if accuracy.is_file() else None,
-        in_context=load_result(in_context) if in_context.is_file() else None,
-        efficiency=read_json(efficiency) if efficiency.is_file() else None,
+        suites={path.stem: load_result(path) for path in sorted(suites, key=lambda path: suite_rank(path.stem))},
+        measurements={path.name: data for path, data in found.items() if path not in suites},
     )
 
 

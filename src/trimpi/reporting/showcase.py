@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from trimpi.evaluation.results import ExampleRecord
-from trimpi.reporting.images import image_data_uri
+from trimpi.reporting.in_turns import in_turns
+from trimpi.reporting.pictures import Pictures
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.rewards.response import read_response
 from trimpi.types import Outcome
@@ -31,10 +32,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """An image of a request; `data_uri` is None when the file is gone."""
+    """An image of a request; `data_uri` and its `number` among the page's pictures are None when the file is gone."""
 
     name: str
     data_uri: str | None
+    number: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +52,12 @@ class ShownRequest:
     after: Reply | None
 
 
-def shown_requests(run: RunRecord) -> list[ShownRequest]:
+def shown_requests(run: RunRecord, pictures: Pictures) -> list[ShownRequest]:
     """Up to ten requests asked without the policy, with the base model's and the latest model's replies."""
     before = {record.id: record for record in run.base.policy_free_records} if run.base else {}
     after = {record.id: record for record in run.latest.policy_free_records} if run.latest else {}
     return [
-        _shown(run, before.get(example_id), after.get(example_id))
+        _shown(run, pictures, before.get(example_id), after.get(example_id))
         for example_id in choose(list((after or before).values()), before=before, after=after)
     ]
 
@@ -71,34 +73,32 @@ def choose(
     groups: dict[tuple[bool, bool], list[str]] = defaultdict(list)
     for record in sorted(records, key=lambda record: hashlib.sha256(record.id.encode()).digest()):
         groups[(_is_correct(before.get(record.id)), _is_correct(after.get(record.id)))].append(record.id)
-    return list(_in_turns([groups[key] for key in ORDER]))[:number]
-
-
-def _in_turns(groups: Sequence[Sequence[str]]) -> Iterable[str]:
-    for position in range(max(map(len, groups), default=0)):
-        for group in groups:
-            yield from group[position : position + 1]
+    return list(in_turns([groups[key] for key in ORDER]))[:number]
 
 
 def _is_correct(record: ExampleRecord | None) -> bool:
     return record is not None and record.outcome == "correct"
 
 
-def _shown(run: RunRecord, before: ExampleRecord | None, after: ExampleRecord | None) -> ShownRequest:
+def _shown(
+    run: RunRecord, pictures: Pictures, before: ExampleRecord | None, after: ExampleRecord | None
+) -> ShownRequest:
     record = after or before
     assert record is not None  # its id was chosen from one of the two
     return ShownRequest(
         id=record.id,
         policy=record.policy,
         prompt=run.requests.get(record.id),
-        # A path written relative is relative to the run; an absolute one stays as it is.
-        pictures=[
-            Picture(name=Path(image).name, data_uri=image_data_uri(run.folder / image)) for image in record.images
-        ],
+        pictures=[_picture(image, pictures) for image in record.images],
         gold=record.gold,
         before=_reply(before),
         after=_reply(after),
     )
+
+
+def _picture(image: str, pictures: Pictures) -> Picture:
+    number = pictures.number(image)
+    return Picture(name=Path(image).name, data_uri=None if number is None else pictures.uri(number), number=number)
 
 
 def _reply(record: ExampleRecord | None) -> Reply | None:

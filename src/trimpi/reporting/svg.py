@@ -22,8 +22,9 @@ VARIABLES: Mapping[str, str] = {
     "#010208": "--good",
     "#010209": "--total",
     "#01020a": "--surface",
+    "#01020b": "--bad",
 }
-INK, MUTED, LINE, FREE, AWARE, GOOD, TOTAL, SURFACE = VARIABLES
+INK, MUTED, LINE, FREE, AWARE, GOOD, TOTAL, SURFACE, BAD = VARIABLES
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
@@ -64,11 +65,13 @@ FONT_FAMILY = re.compile(r"font-family: [^;\"]*;? ?")
 
 
 @contextmanager
-def canvas(*, width: float = 5.8, height: float = 3.2, columns: int = 1) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure in inches with its axes side by side, drawn in the page's style."""
+def canvas(
+    *, width: float = 5.8, height: float = 3.2, columns: int = 1, rows: int = 1
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure in inches with its axes row by row, drawn in the page's style."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, list(figure.subplots(1, columns, squeeze=False)[0])
+        yield figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def to_svg(figure: Figure, *, name: str) -> str:

@@ -13,6 +13,20 @@ STAGE_LABELS: Mapping[str, str] = {
     "cot_sft": "CoT SFT",
     "rl": "RL",
 }
+SUITES: Mapping[str, tuple[str, str]] = {
+    "accuracy": ("Policy-free", "unseen requests, no policy in the prompt"),
+    "in_context": ("Policy in context", "the same requests with the policy in the prompt"),
+    "override": ("Override", "an updated policy in the prompt, to be followed instead of the learned one"),
+    "override_matrix": ("Override matrix", "another policy in the prompt; asked for one, the other, or neither"),
+    "recitation": ("Recitation", "what a section says, asked of a model that is not shown it"),
+    "referral": ("Referral", "reasoning without a wrong step, judged against policy and image"),
+    "branching": ("Branching", "reasoning that cites the sections of the gold chain, in its order"),
+    "leakage": ("Leakage", "prompts that try to get the policy's text; right means that nothing came out"),
+    "few_shot": ("Few-shot", "solved requests in the prompt instead of the policy"),
+    "retrieval": ("Retrieval", "the sections in the prompt that a search finds for the request"),
+    "forgetting": ("Forgetting", "what the base could do before: scenes, plain text, policies it has not seen"),
+}
+"""The suites in the order pages show them: label, and what is asked."""
 OUTCOME_LABELS: Mapping[str, str] = {
     "correct": "correct",
     "wrong": "wrong",
@@ -31,6 +45,29 @@ BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 def stage_label(name: str) -> str:
     return STAGE_LABELS.get(name, name)
+
+
+def suite_label(name: str) -> str:
+    return SUITES[name][0] if name in SUITES else words(name).capitalize()
+
+
+def suite_meaning(name: str) -> str:
+    return SUITES[name][1] if name in SUITES else ""
+
+
+def suite_rank(name: str) -> tuple[int, str]:
+    """A sort key: the known suites in their order, others after them by name."""
+    return list(SUITES).index(name) if name in SUITES else len(SUITES), name
+
+
+def words(name: str) -> str:
+    """A name as keys and files have it, as words."""
+    return name.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """With a capital at its beginning, and the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def part_label(name: str) -> str:
@@ -61,6 +98,10 @@ def interval(bounds: tuple[float, float]) -> str:
 def points(difference: float) -> str:
     """A difference of two accuracies, in percentage points, with its sign."""
     return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def points_interval(bounds: tuple[float, float]) -> str:
+    return f"{points(bounds[0])} to {points(bounds[1])}"
 
 
 def saving(share: float) -> str:
@@ -95,12 +136,13 @@ def size(number: float | None) -> str:
     return f"{number:.0f} {unit}" if unit in ("B", "kB", "MB") else f"{number:.2f} {unit}"
 
 
-def tally(outcomes: Mapping[str, int]) -> str:
-    """The outcomes that occurred, with their counts."""
-    return (
-        ", ".join(f"{number} {OUTCOME_LABELS.get(name, name)}" for name, number in outcomes.items() if number)
-        or MISSING
-    )
+def decimal(number: float) -> str:
+    """A number of no known unit: four decimals, or four digits where these would be zeros."""
+    return f"{number:.4g}" if 0 < abs(number) < 0.001 else f"{round(number, 4):,}"
+
+
+def p_value(p: float) -> str:
+    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
@@ -113,4 +155,6 @@ def flatten(value: Any, prefix: str = "") -> list[tuple[str, str]]:
         return [row for number, inner in enumerate(value) for row in flatten(inner, f"{prefix}.{number}")]
     if isinstance(value, list):
         return [(prefix, ", ".join(str(inner) for inner in value) or MISSING)]
+    if isinstance(value, float):
+        return [(prefix, decimal(value))]
     return [(prefix, MISSING if value is None or value == {} else str(value))]

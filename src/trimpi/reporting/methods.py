@@ -1,0 +1,35 @@
+"""What the paper calls a sequence of stages (Baselines and ablations)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trimpi.reporting.paper_figures import COT_SFT, DIRECT_SFT, VM_CPT
+from trimpi.reporting.wording import stage_label
+
+SUPERVISED: Mapping[tuple[str, ...], str] = {
+    ("direct_sft",): DIRECT_SFT,
+    ("cot_sft",): COT_SFT,
+    ("vm_cpt", "cot_sft"): VM_CPT,
+}
+
+
+def method_of(stages: Sequence[Mapping[str, Any]]) -> str:
+    """The paper's name of what these stages of a recipe do; a name in its manner for what it does not have."""
+    types = tuple(str(stage.get("type")) for stage in stages)
+    if types in SUPERVISED:
+        return SUPERVISED[types]
+    if types and types[-1] == "rl" and types[:-1] in (("cot_sft",), ("vm_cpt", "cot_sft")):
+        return _with_rl(stages[-1], whole=len(types) == 3)
+    return " + ".join(map(stage_label, types)) or "Base"
+
+
+def _with_rl(stage: Mapping[str, Any], *, whole: bool) -> str:
+    """`whole` is with VM-CPT before it; a share of 0 of policy-aware rollouts is RL without PolicyRollout."""
+    algorithm = stage.get("algorithm")
+    name = str(algorithm.get("type", "grpo") if isinstance(algorithm, Mapping) else "grpo").upper()
+    rollout = stage.get("policy_aware_share", 0.5) != 0
+    if not whole:
+        return f"{COT_SFT} + {'PoRo-' if rollout else ''}{name}"
+    return f"TriMPI, PoRo-{name}" if rollout else f"TriMPI, {name}, no PoRo"
