@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trimpi.prefix.sharing import Cluster, share_prefixes
@@ -55,6 +55,7 @@ def shareable(sequences: Sequence[Sequence[int]], part: Sequence[int]) -> int:
 
 
 @settings(max_examples=60, deadline=None)
+@example([[1, 0, 0], [1, 0, 1], [1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]])  # a sequence that others begin with
 @given(st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=6), min_size=1, max_size=5))
 def test_no_other_way_to_share_saves_more(sequences: list[list[int]]) -> None:
     clusters = share_prefixes(sequences, shortest=2)

@@ -22,13 +22,11 @@ def share_prefixes(sequences: Sequence[Sequence[int]], *, shortest: int = SHORTE
     """Every sequence in one cluster, so that the tokens not computed twice are as many as possible.
 
     Sorted, the members of a cluster are neighbours, and what they share is the least that neighbours share; the best
-    cut then is a dynamic programme. `shared` leaves every sequence at least one token of its own.
+    cut then is a dynamic programme. Last tokens are left out of it: `shared` leaves every sequence one of its own.
     """
-    order = sorted(range(len(sequences)), key=lambda number: list(sequences[number]))
-    common = [
-        min(common_length(sequences[one], sequences[other]), len(sequences[one]) - 1, len(sequences[other]) - 1)
-        for one, other in pairwise(order)
-    ]
+    shareable = [list(sequence[:-1]) for sequence in sequences]
+    order = sorted(range(len(sequences)), key=lambda number: shareable[number])
+    common = [common_length(shareable[one], shareable[other]) for one, other in pairwise(order)]
     saved, start_of = [0], [0]
     for end in range(1, len(order) + 1):
         best, best_start, shared = saved[end - 1], end - 1, 0
