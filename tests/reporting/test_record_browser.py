@@ -8,6 +8,7 @@ import pytest
 from reporting.fake_run import build_fake_run
 from reporting.fake_suites import build_fake_suites_run, write_suite
 from trimpi.evaluation.results import load_records
+from trimpi.reporting.page import inert_json
 from trimpi.reporting.pictures import Pictures
 from trimpi.reporting.record_browser import LONGEST_TEXT, MOST_STEPS, RecordBrowser, record_browser
 from trimpi.reporting.record_links import records_link
@@ -51,10 +52,19 @@ def test_what_does_not_fit_is_left_out_and_counted_in_turns(tmp_path: Path) -> N
     everything = browser_of(run)
     found = browser_of(run, most_bytes=120_000)
     assert 0 < found.number < everything.number and found.total == everything.number
-    assert len(json.dumps(found.data)) < 130_000
+    assert len(json.dumps(found.data)) < 140_000
     taken = {(suite.model, suite.suite): suite.held for suite in found.held}
     assert max(taken.values()) - min(taken.values()) <= 1
     assert found.left_out == found.held
+
+
+def test_the_room_that_markup_and_other_scripts_take_is_counted(tmp_path: Path) -> None:
+    run = build_fake_run(tmp_path, n=60, evaluated=("base",))
+    path = run / "eval" / "00-base" / "accuracy.jsonl"
+    records = [replace(record, completion=f"{record.id}{'<語' * 2000}") for record in load_records(path)]
+    write_suite(path.parent, "accuracy", records)
+    found = browser_of(run, most_bytes=200_000)
+    assert found.number > 0 and len(inert_json(found.data).encode()) < 230_000
 
 
 def test_wrong_answers_of_the_last_model_go_in_first(tmp_path: Path) -> None:
@@ -90,6 +100,14 @@ def test_pictures_that_the_page_has_are_not_put_in_again(tmp_path: Path) -> None
     found = record_browser(run, run.compared, pictures)
     assert found is not None and elsewhere == 0
     assert found.data["pictures"][0] is None and all(found.data["pictures"][1:])
+
+
+def test_images_beyond_their_room_are_counted_and_their_records_kept(tmp_path: Path) -> None:
+    run = read_run(build_fake_run(tmp_path, n=20, evaluated=("base",)))
+    found = record_browser(run, run.compared, Pictures(tmp_path, most_bytes=2000))
+    assert found is not None and found.number == 40
+    assert 0 < len(found.data["pictures"]) < 20 and found.pictures_left_out == 20 - len(found.data["pictures"])
+    assert sum(isinstance(row["pictures"][0], str) for row in found.data["records"]) == 2 * found.pictures_left_out
 
 
 def test_without_records_there_is_no_browser(tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ def inert_json(data: Any) -> Markup:
     return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(INERT))
 
 
+def size_in_page(data: Any) -> int:
+    """Bytes that data takes up in a page as inert JSON."""
+    return len(inert_json(data).encode("utf-8", "replace"))
+
+
 @cache
 def read_asset(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")

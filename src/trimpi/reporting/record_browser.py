@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trimpi.evaluation.results import OUTCOMES, ExampleRecord
 from trimpi.reporting.in_turns import in_turns
+from trimpi.reporting.page import size_in_page
 from trimpi.reporting.pictures import Pictures
 from trimpi.reporting.run_directory import Evaluation, RunRecord
 from trimpi.reporting.wording import OUTCOME_LABELS, error_label, suite_label
@@ -35,10 +36,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordBrowser:
-    """The records as plain data for the page's script, and what is not among them."""
+    """The records as plain data for the page's script, and how much is not among them."""
 
     data: Mapping[str, Any]
     held: Sequence[Held]
+    pictures_left_out: int
 
     @property
     def total(self) -> int:
@@ -126,6 +128,7 @@ def record_browser(
             Held(model=names[model], suite=suite, held=held[model, suite], total=total)
             for (model, suite), total in totals.items()
         ],
+        pictures_left_out=len(pictures.left_out),
     )
 
 
@@ -151,8 +154,8 @@ def _rows(
             _row(record, model, suites.index(answer.suite), texts, pictures)
             for model, record in sorted(answer.records.items())
         ]
-        fresh = [*list(texts.numbers)[before[0] :], *pictures.uris[before[1] :]]
-        room -= sum(len(json.dumps(row)) for row in made) + sum(min(len(text), LONGEST_TEXT) for text in fresh)
+        fresh = [text[:LONGEST_TEXT] for text in islice(texts.numbers, before[0], None)]
+        room -= size_in_page([made, fresh, pictures.uris[before[1] :]])
         if room < 0:
             break
         rows += [(row, answer.position) for row in made]

@@ -326,7 +326,7 @@
   function pictures(record) {
     if (!record.pictures) return null;
     return element("div", "pictures", ...record.pictures.map((picture, position) => {
-      if (typeof picture === "string") return shown("p", "gone", picture + " could not be read");
+      if (typeof picture === "string") return shown("p", "gone", picture + " is not in this page");
       const image = document.createElement("img");
       const elsewhere = document.querySelector('img[data-picture="' + picture + '"]');
       image.src = data.pictures[picture] ?? elsewhere.src;
