@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Mapping, Sequence
-from math import comb, floor, sqrt
+from collections.abc import Sequence
+from math import comb, sqrt
 from statistics import NormalDist, fmean, stdev
 
 
@@ -47,37 +46,15 @@ def normal_interval(values: Sequence[float], *, confidence: float = 0.95) -> tup
     return fmean(values) - margin, fmean(values) + margin
 
 
-def bootstrap_interval(
-    values_by_seed: Mapping[int, Sequence[float]], *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """The percentile interval of the mean over seeds of the mean over a seed's values, by a bootstrap of two levels.
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The exact two-sided p-value that two models are equally good, from the questions that only one of them got right.
 
-    Every resample draws as many seeds with replacement as there are, then as many values of each (Efron and Tibshirani
-    1993, chapters 8 and 13): it holds how far both seeds and questions vary. The same for the same `seed`. With one
-    seed nothing is known of how seeds vary: the interval is of its questions alone. Raises ValueError without values.
+    Twice the probability, at most 1, that of so many throws of a fair coin as few or fewer fall on the rarer side; 1
+    without any such question.
     """
-    if not values_by_seed or not all(values_by_seed.values()):
-        raise ValueError("there are seeds without values, or no seeds: nothing to draw from")
-    rng = random.Random(seed)
-    groups = list(values_by_seed.values())
-    means = sorted(
-        fmean(fmean(rng.choices(group, k=len(group))) for group in rng.choices(groups, k=len(groups)))
-        for _ in range(resamples)
-    )
-    outside = (1 - confidence) / 2
-    return means[floor(outside * (resamples - 1))], means[-1 - floor(outside * (resamples - 1))]
-
-
-def mcnemar(pairs: Iterable[tuple[bool, bool]]) -> float:
-    """McNemar's exact test of two models on the same questions; a pair says which of them were right.
-
-    The two-sided p-value of as uneven a split of the questions that only one got right, were both models equally good:
-    1 when there is no such question.
-    """
-    first, second = 0, 0
-    for one, other in pairs:
-        first += one and not other
-        second += other and not one
-    discordant = first + second
-    tail = sum(comb(discordant, count) for count in range(min(first, second) + 1))
-    return min(1.0, 2 * tail / 2**discordant)
+    if only_first < 0 or only_second < 0:
+        raise ValueError(f"{only_first} and {only_second} are no numbers of questions")
+    throws = only_first + only_second
+    tail = sum(comb(throws, side) for side in range(min(only_first, only_second) + 1))
+    # Integers up to the last division, so that it cannot overflow.
+    return min(1.0, 2 * tail / 2**throws)

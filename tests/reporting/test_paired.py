@@ -3,32 +3,7 @@ from dataclasses import replace
 import pytest
 
 from reporting.test_showcase import record
-from trimpi.reporting.paired import difference_interval, mcnemar, paired_difference
-
-
-@pytest.mark.parametrize(
-    ("only_first", "only_second", "p"),
-    [
-        (0, 0, 1.0),
-        (5, 5, 1.0),
-        (0, 1, 1.0),
-        (0, 5, 0.0625),  # 2 / 2**5
-        (0, 6, 0.03125),
-        (1, 8, 0.0390625),  # 2 * (1 + 9) / 2**9
-        (2, 9, 0.0654296875),  # 2 * (1 + 11 + 55) / 2**11
-    ],
-)
-def test_mcnemar_is_the_two_sided_binomial_tail(only_first: int, only_second: int, p: float) -> None:
-    assert mcnemar(only_first, only_second) == mcnemar(only_second, only_first) == p
-
-
-def test_mcnemar_does_not_overflow() -> None:
-    assert 0 <= mcnemar(900, 2000) < 1e-90
-
-
-def test_mcnemar_refuses_what_is_no_number_of_questions() -> None:
-    with pytest.raises(ValueError, match="no numbers of questions"):
-        mcnemar(-1, 3)
+from trimpi.reporting.paired import difference_interval, paired_difference
 
 
 def test_the_interval_of_a_difference_by_hand() -> None:

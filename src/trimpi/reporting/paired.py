@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import sqrt
 from statistics import NormalDist
 
 from trimpi.evaluation.results import ExampleRecord
+from trimpi.interval import mcnemar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +35,6 @@ class PairedDifference:
     @property
     def p(self) -> float:
         return mcnemar(self.only_first, self.only_second)
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """The exact two-sided p-value that two models are equally good, from the questions that only one of them got right.
-
-    Twice the probability, at most 1, that of so many throws of a fair coin as few or fewer fall on the rarer side; 1
-    without any such question.
-    """
-    if only_first < 0 or only_second < 0:
-        raise ValueError(f"{only_first} and {only_second} are no numbers of questions")
-    throws = only_first + only_second
-    tail = sum(comb(throws, side) for side in range(min(only_first, only_second) + 1))
-    # Integers up to the last division, so that it cannot overflow.
-    return min(1.0, 2 * tail / 2**throws)
 
 
 def difference_interval(only_first: int, only_second: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
