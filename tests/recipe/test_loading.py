@@ -62,6 +62,7 @@ def test_recipes_are_shipped() -> None:
     assert [file.stem for file in RECIPES] == [
         "clevr-m-qwen2.5-vl-7b",
         "clevr-t-qwen2.5-vl-7b",
+        "evidence-nano",
         "gta-nano",
         "gta-qwen2.5-vl-7b",
         "quickstart",
