@@ -53,9 +53,11 @@ class EncodedImages:
         new = {digest: pick for digest, pick in wanted.items() if digest not in self._features}
         if new:
             encode: Any = self._model.get_image_features
-            self._output = encode(**images.take_rows([[pick] for pick in new.values()]), return_dict=True)
-            deeper = getattr(self._output, "deepstack_features", None) or []
+            output = encode(**images.take_rows([[pick] for pick in new.values()]), return_dict=True)
+            # Only its kind is kept: it holds the tower's hidden states, too.
+            self._kind = type(output)
+            deeper = getattr(output, "deepstack_features", None) or []
             for number, digest in enumerate(new):
                 own = tuple(layer[number] for layer in deeper)
-                self._features[digest] = (self._output.pooler_output[number], own)
-        return type(self._output)()
+                self._features[digest] = (output.pooler_output[number], own)
+        return self._kind()
