@@ -7,9 +7,9 @@ same call gives the same numbers, but rows that begin alike are packed first.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -42,18 +42,44 @@ def share_in_training(model: PreTrainedModel) -> None:
             return fused(*args, fused_lm_head=fused_lm_head, labels=labels, **inputs)
         packed = pack(inputs["input_ids"], inputs["attention_mask"], labels, row_positions(model, inputs), clusters)
         output = fused(
-            input_ids=packed.input_ids,
-            # Without a mask some families take restarting positions for packed sequences, and build one of all pairs.
-            attention_mask=torch.ones_like(packed.input_ids),
-            position_ids=packed.position_ids,
-            shift_labels=packed.shift_labels,
-            shared_attention=packed.attention,
-            fused_lm_head=True,
-            **EncodedImages(model).inputs(rows.images, [_packed_images(clusters, rows)]),
+            **_packed_inputs(model, packed, rows, clusters), shift_labels=packed.shift_labels, fused_lm_head=True
         )
         return _unpack(output, packed, labels)
 
     model.forward = forward  # type: ignore[method-assign]
+
+
+def labelled_states(model: PreTrainedModel, batch: Mapping[str, Any], *, share: bool) -> Tensor:
+    """The last hidden states that predict the labelled tokens, row by row: (labelled tokens, hidden).
+
+    `batch` is what the model's forward takes, with `labels` (rows, columns). With `share`, for a model that has had
+    `share_in_training` or `enable_shared_attention`, what rows begin with is computed once. Differentiable.
+    """
+    inputs = {name: value for name, value in batch.items() if name != "labels" and value is not None}
+    labels: Tensor = batch["labels"]
+    counted = labels[:, 1:] != IGNORED
+    rows = read_rows(model, inputs) if share and set(inputs) <= KNOWN_INPUTS else None
+    clusters = [] if rows is None or not rows.images.is_understood else find_clusters(rows)
+    backbone: Any = model.base_model
+    if rows is None or not is_worthwhile(clusters, inputs["attention_mask"]):
+        states = backbone(**inputs, use_cache=False).last_hidden_state
+        return cast("Tensor", states[:, :-1][counted])
+    packed = pack(inputs["input_ids"], inputs["attention_mask"], labels, row_positions(model, inputs), clusters)
+    states = backbone(**_packed_inputs(model, packed, rows, clusters), use_cache=False).last_hidden_state
+    return cast("Tensor", states[0][packed.source[counted]])
+
+
+def _packed_inputs(
+    model: PreTrainedModel, packed: PackedBatch, rows: BatchRows, clusters: Sequence[Cluster]
+) -> dict[str, Any]:
+    return {
+        "input_ids": packed.input_ids,
+        # Without a mask some families take restarting positions for packed sequences, and build one of all pairs.
+        "attention_mask": torch.ones_like(packed.input_ids),
+        "position_ids": packed.position_ids,
+        "shared_attention": packed.attention,
+        **EncodedImages(model).inputs(rows.images, [_packed_images(clusters, rows)]),
+    }
 
 
 def find_clusters(rows: BatchRows) -> list[Cluster]:

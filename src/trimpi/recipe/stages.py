@@ -9,6 +9,17 @@ from pydantic import Field, field_validator, model_validator
 
 from trimpi.recipe.cots import CotSamplingConfig, ForwardCotConfig, ReverseCotConfig
 from trimpi.recipe.numbers import Count, Positive, Share
+from trimpi.recipe.rl import (
+    AdvantageConfig,
+    AlgorithmConfig,
+    GrpoConfig,
+    LocalSamplerConfig,
+    PolicyAwareShare,
+    ReverseKlTeacher,
+    RewardWeights,
+    SamplerConfig,
+    TeacherConfig,
+)
 from trimpi.recipe.strict import StrictModel
 
 COT_SOURCES = ("gold", "forward", "reverse")
@@ -115,53 +126,15 @@ class CotSftConfig(CotTrainingConfig):
     lora: LoraConfig | None = Field(default_factory=LoraConfig)
 
 
-class GrpoConfig(StrictModel):
-    """GRPO's clipped objective with a k3 penalty `beta` towards the stage's input model (0: no reference model).
-
-    `loss_type` is how token losses are averaged: "dapo" over all tokens of the batch, "grpo" per sequence first,
-    "bnpo" over all tokens of a device.
-    """
-
-    type: Literal["grpo"] = "grpo"
-    epsilon_low: Positive = 0.2
-    epsilon_high: Positive = 0.3
-    beta: Annotated[float, Field(ge=0)] = 0.01
-    loss_type: Literal["dapo", "grpo", "bnpo"] = "dapo"
-    num_iterations: Count = 1
-
-
-class RewardWeights(StrictModel):
-    """Weights of the two rewards; an RL reward is their weighted sum."""
-
-    format: Annotated[float, Field(ge=0)] = 0.1
-    accuracy: Annotated[float, Field(ge=0)] = 0.9
-
-
-class LocalSamplerConfig(StrictModel):
-    """Rollouts by the model being trained, in its own process, `batch_size` sequences at a time."""
-
-    type: Literal["local"] = "local"
-    batch_size: Count = 64
-
-
-class VllmSamplerConfig(StrictModel):
-    """Rollouts by vLLM in the training processes (pip install 'trimpi[vllm]', GPUs only)."""
-
-    type: Literal["vllm"] = "vllm"
-    gpu_memory_utilization: Annotated[float, Field(gt=0, lt=1)] = 0.3
-    tensor_parallel_size: Count = 1
-
-
-SamplerConfig = Annotated[LocalSamplerConfig | VllmSamplerConfig, Field(discriminator="type")]
-
-
 class RlConfig(TrainingConfig):
-    """GRPO with PolicyRollout (paper, Training, 3).
+    """Reinforcement learning with PolicyRollout (paper, Training, 3), GRPO or DAPO.
 
     Each of `steps` steps samples 2 x group_size completions for each of `prompts_per_step` requests (over all devices);
     `policy_aware_share` of every group is sampled with the policy in the prompt, and 0 is plain GRPO at the same total.
     `micro_batch_tokens` is tokens per device and forward pass; a group is never cut, so one group may exceed it.
     Gradients accumulate over a step's completions, so it decides memory and speed, not the update.
+    `gate_examples` training requests are answered with and without the policy before the first step: what the policy in
+    the prompt gains is logged, and a teacher that gains nothing is left out. 0 measures nothing.
     """
 
     type: Literal["rl"] = "rl"
@@ -170,9 +143,12 @@ class RlConfig(TrainingConfig):
     steps: Count
     prompts_per_step: Count
     group_size: Count = 5
-    policy_aware_share: Share = 0.5
+    policy_aware_share: PolicyAwareShare = 0.5
+    advantage: AdvantageConfig = Field(default_factory=AdvantageConfig)
+    algorithm: AlgorithmConfig = Field(default_factory=GrpoConfig)
+    teacher: TeacherConfig | None = None
+    gate_examples: Annotated[int, Field(ge=0)] = 64
     micro_batch_tokens: Count = 16384
-    algorithm: GrpoConfig = Field(default_factory=GrpoConfig)
     temperature: Positive = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_new_tokens: Count = 512
@@ -185,22 +161,31 @@ class RlConfig(TrainingConfig):
         return 2 * self.group_size
 
     @property
-    def policy_aware_per_group(self) -> int:
-        return round(self.total_group_size * self.policy_aware_share)
-
-    @property
     def completions_per_step(self) -> int:
-        """Over all devices."""
+        """Over all devices, in one draw."""
         return self.prompts_per_step * self.total_group_size
 
     @model_validator(mode="after")
     def _whole_numbers(self) -> Self:
-        aware = self.total_group_size * self.policy_aware_share
-        if abs(aware - round(aware)) > 1e-9:
+        if isinstance(self.policy_aware_share, float):
+            aware = self.total_group_size * self.policy_aware_share
+            if abs(aware - round(aware)) > 1e-9:
+                raise ValueError(
+                    f"policy_aware_share {self.policy_aware_share} of a group of 2 x group_size = "
+                    f"{self.total_group_size} is {aware:g} completions: it must be a whole number"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _rewards_are_used(self) -> Self:
+        alone = isinstance(self.teacher, ReverseKlTeacher) and self.teacher.alone
+        if alone and self.algorithm.dynamic_sampling is not None:
             raise ValueError(
-                f"policy_aware_share {self.policy_aware_share} of a group of 2 x group_size = {self.total_group_size} "
-                f"is {aware:g} completions: it must be a whole number"
+                "teacher.alone leaves the rewards out, so dynamic_sampling has nothing to choose by: "
+                "use algorithm.type grpo, or algorithm.dynamic_sampling null"
             )
+        if isinstance(self.teacher, ReverseKlTeacher) and alone and self.teacher.only_positive:
+            raise ValueError("teacher.alone leaves the rewards out, so teacher.only_positive must be false")
         return self
 
 

@@ -119,6 +119,15 @@ class Renderer:
         batch["labels"] = pad_rows(labels, IGNORED, "right")
         return batch
 
+    def encode_completions(self, prompts: Sequence[Prompt], completions: Sequence[Sequence[int]]) -> BatchFeature:
+        """A right-padded batch of prompts followed by token ids as sampled, with `labels` on those ids alone."""
+        rows, images = self._encode(prompts)
+        whole = [prompt.followed_by(ids) for prompt, ids in zip(rows, completions, strict=True)]
+        labels = [response_labels(row.ids, len(prompt.ids)) for row, prompt in zip(whole, rows, strict=True)]
+        batch = pad_batch(whole, images, pad_id=self.pad_token_id, side="right", modalities=self._modalities)
+        batch["labels"] = pad_rows(labels, IGNORED, "right")
+        return batch
+
     def response_ids(self, response: str) -> list[int]:
         """A response as the model should write it, end of turn included.
 

@@ -100,6 +100,8 @@ class _Execution:
                     progress=progress,
                 ),
             )
+        if result.ended_early is not None:
+            self._say(f"{name}: {result.ended_early}")
         self._services.processes.barrier()
         if self._main:
             count = self._services.processes.count

@@ -41,8 +41,8 @@ class StageResult:
     `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt,
     from the step `resumed_from` of the checkpoint it resumed from, and `preparation_seconds` what it took beside:
     loading, sampling chains of thought, saving. `peak_memory_bytes` is this process's: resident, or of its GPU if it
-    has one. `cost` counts weights and tokens by what they were for, with the FLOPs estimated from them
-    (`stages/work.py`).
+    has one. `ended_early` says why a stage stopped before its last step, if it did. `cost` counts weights and tokens by
+    what they were for, with the FLOPs estimated from them (`stages/work.py`).
     """
 
     steps: int
@@ -52,4 +52,5 @@ class StageResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
     resumed_from: int = 0
     preparation_seconds: float = 0.0
+    ended_early: str | None = None
     cost: Mapping[str, Any] = field(default_factory=dict)

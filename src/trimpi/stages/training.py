@@ -16,6 +16,7 @@ from trimpi.stages.callbacks import StageCallback
 from trimpi.stages.checkpoints import checkpoint_step, last_complete_checkpoint, publish, remove_incomplete_checkpoints
 from trimpi.stages.context import StageContext, StageResult
 from trimpi.stages.json_lines import keep_lines_until, read_lines
+from trimpi.stages.stopping import StageEndedEarly
 
 METRICS_FILE = "metrics.jsonl"
 ROLLOUTS_FILE = "rollouts.jsonl"
@@ -27,7 +28,11 @@ def finish_training(trainer: Trainer, callback: StageCallback, context: StageCon
     trainer.remove_callback(PrinterCallback)
     checkpoint = _prepare_resume(trainer, context.output_dir)
     start = time.perf_counter()
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    ended_early = None
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except StageEndedEarly as reason:
+        ended_early = str(reason)
     seconds = time.perf_counter() - start
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
@@ -41,6 +46,7 @@ def finish_training(trainer: Trainer, callback: StageCallback, context: StageCon
         peak_memory_bytes=_peak_memory_bytes(),
         metrics=callback.last,
         resumed_from=checkpoint_step(checkpoint),
+        ended_early=ended_early,
     )
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 from accelerate.utils import DistributedType, is_peft_model
@@ -57,6 +57,30 @@ FORWARD_INPUTS = (
     "image_position_ids",
 )
 """What TRL passes on from a scored batch to the forward pass, where the model family has it."""
+
+
+class RolloutSource(Protocol):
+    """Where a RolloutTrainer's batches come from, and what is added to their loss."""
+
+    def collect(self, trainer: RolloutTrainer, count: int) -> list[dict[str, Any]]:
+        """Sample a step; the policy-free chats of this process's `count` rows as a dataset for TRL has them."""
+        ...
+
+    def columns(self, chats: list[list[dict[str, Any]]], trainer: RolloutTrainer) -> dict[str, list[Any]]:
+        """TRL's `rollout_func` on the rows just collected."""
+        ...
+
+    def finish(self, trainer: RolloutTrainer, batch: Batch) -> Batch:
+        """The scored batch with its advantages: (rows,) or (rows, longest completion)."""
+        ...
+
+    def auxiliary_loss(self, trainer: RolloutTrainer, model: nn.Module, batch: Batch) -> Tensor | None:
+        """What some rows of the batch add to the loss; the parts of a batch add up."""
+        ...
+
+    def observe(self, trainer: RolloutTrainer, log_probs: Tensor) -> None:
+        """The log-probabilities that the loss was computed from, (rows, longest completion)."""
+        ...
 
 
 class _Seams:
@@ -113,13 +137,15 @@ class RolloutTrainer(_Seams, GRPOTrainer):
     """TRL's GRPOTrainer, whose batch is all completions of a process and step.
 
     It is cut into micro-batches of at most `micro_batch_tokens` tokens for every forward pass, with gradients and
-    without, and the update is that of the undivided batch. `first_batch_check` is called once with the first batch
+    without, and the update is that of the undivided batch. `rollouts` samples the batch, whatever the dataset holds
+    beyond the number of its rows, and gives its advantages. `first_batch_check` is called once with the first batch
     scored by this process. `engine`: as in SupervisedTrainer.
     """
 
     def __init__(
         self,
         *args: Any,
+        rollouts: RolloutSource,
         micro_batch_tokens: int,
         engine: Engine,
         first_batch_check: BatchCheck | None = None,
@@ -127,8 +153,15 @@ class RolloutTrainer(_Seams, GRPOTrainer):
     ) -> None:
         self._first_batch_check = first_batch_check
         self._micro_batch_tokens = micro_batch_tokens
-        super().__init__(*args, **kwargs)
+        self._rollouts = rollouts
+        self._loss_log_probs: list[Tensor] = []
+        super().__init__(*args, rollout_func=rollouts.columns, **kwargs)
         self._engine = self._use(engine, self.model, self.ref_model)
+
+    @property
+    def shares_prefixes(self) -> bool:
+        """Whether the prefix engine trains."""
+        return self._engine == "prefix"
 
     def _prepare_inputs(self, generation_batch: Any) -> Batch:
         """A generation is one batch, in its own order, and serves `num_iterations` updates."""
@@ -138,7 +171,8 @@ class RolloutTrainer(_Seams, GRPOTrainer):
         return cast("list[Batch]", self._buffered_inputs)[0]
 
     def _generate_and_score_completions(self, inputs: list[Batch]) -> Batch:
-        batch = super()._generate_and_score_completions(inputs)
+        batch = super()._generate_and_score_completions(self._rollouts.collect(self, len(inputs)))
+        batch = self._rollouts.finish(self, batch)
         check, self._first_batch_check = self._first_batch_check, None
         if check is not None:
             check(self, batch)
@@ -171,16 +205,20 @@ class RolloutTrainer(_Seams, GRPOTrainer):
         parts = self.micro_batches(inputs)
         logged = {name: len(values) for name, values in self._metrics["train"].items()}
         losses = []
+        self._loss_log_probs = []
         for number, part in enumerate(parts, start=1):
             with self._accumulating(model, synchronised=number == len(parts)):
-                loss = super().compute_loss(model, rows_of(inputs, part.rows), return_outputs=return_outputs)
-                losses.append(loss * self._weight(part))
+                rows = rows_of(inputs, part.rows)
+                loss = super().compute_loss(model, rows, return_outputs=return_outputs) * self._weight(part)
+                auxiliary = self._rollouts.auxiliary_loss(self, model, rows)
+                losses.append(loss if auxiliary is None else loss + auxiliary)
                 if number < len(parts):
                     self._backward(losses[-1])
                     losses[-1] = losses[-1].detach()
         for name, values in self._metrics["train"].items():
             before = logged.get(name, 0)
             values[before:] = _mean(values[before:], parts)
+        self._rollouts.observe(self, torch.cat(self._loss_log_probs))
         return torch.stack(losses).sum()
 
     def _weight(self, part: MicroBatch) -> float:
@@ -228,6 +266,8 @@ class RolloutTrainer(_Seams, GRPOTrainer):
             )
             computed.append((*(widened(field, logits_to_keep) for field in fields[:2]), fields[2]))
         log_probs, entropies, aux_losses = zip(*computed, strict=True)
+        if batch_size is None:
+            self._loss_log_probs += [part.detach() for part in log_probs]
         return (
             torch.cat(log_probs),
             torch.cat(entropies) if compute_entropy else None,

@@ -12,7 +12,7 @@ import torch
 from stages.stage_runs import lines, rl_config, run, stage_context
 from trimpi.recipe import GrpoConfig, RlConfig
 from trimpi.rendering.renderer import Renderer
-from trimpi.rewards.advantages import pooled_advantages
+from trimpi.rewards.advantages import group_advantages
 from trimpi.stages.rl.stage import build_trainer
 from trimpi.stages.trl_seams import RolloutTrainer
 from trimpi.types import Example
@@ -74,7 +74,13 @@ def test_the_completions_are_the_ones_that_were_scored(first: FirstBatch) -> Non
 
 
 def test_advantages_are_pooled_over_both_halves(first: FirstBatch) -> None:
-    expected = pooled_advantages([line["reward"] for line in first.logged], group_size=4)
+    expected = [
+        advantage
+        for start in (0, 4)
+        for advantage in group_advantages(
+            [line["reward"] for line in first.logged[start : start + 4]], [False, False, True, True]
+        )
+    ]
     assert [line["advantage"] for line in first.logged] == expected
     torch.testing.assert_close(first.batch["advantages"], torch.tensor(expected), atol=1e-4, rtol=1e-4)
 

@@ -9,19 +9,21 @@ from trl import GRPOConfig as TrlGrpoConfig
 
 from trimpi.errors import RecipeError
 from trimpi.models import load_model, load_processor
+from trimpi.prefix.attention import enable_shared_attention
+from trimpi.prefix.support import can_share, training_obstacle
 from trimpi.recipe import RlConfig
 from trimpi.rendering.renderer import Renderer
 from trimpi.stages.adapters import peft_config
 from trimpi.stages.arguments import common_arguments, launched_processes, weights_dtype
 from trimpi.stages.callbacks import StageCallback
 from trimpi.stages.context import StageContext, StageResult
-from trimpi.stages.ordering import draw_order
 from trimpi.stages.rl.canary import check_first_batch
 from trimpi.stages.rl.dataset import rollout_dataset
-from trimpi.stages.rl.roles import GroupPlan
-from trimpi.stages.rl.rollouts import PolicyRollouts, reward_functions
+from trimpi.stages.rl.gate import GATE_FILE
+from trimpi.stages.rl.roles import GroupPlan, group_plan
+from trimpi.stages.rl.rollouts import PolicyRollouts, logged_reward
 from trimpi.stages.rl.samplers import check_sampler, row_sampler, sampler_arguments
-from trimpi.stages.rl.scoring import REWARDS
+from trimpi.stages.rl.teacher import PolicyTeacher
 from trimpi.stages.training import METRICS_FILE, ROLLOUTS_FILE, finish_training
 from trimpi.stages.trl_seams import RolloutTrainer
 from trimpi.stages.work import count_weights, rl_cost
@@ -29,7 +31,7 @@ from trimpi.tasks.selection import first_per_policy
 
 
 def run_rl(config: RlConfig, context: StageContext) -> StageResult:
-    """GRPO with PolicyRollout; plain GRPO of the same total group size with policy_aware_share 0."""
+    """GRPO or DAPO with PolicyRollout; without it at the same total group size with policy_aware_share 0."""
     trainer, callback, renderer = build_trainer(config, context)
     weights = count_weights(trainer.network)
     result = finish_training(trainer, callback, context, renderer.processor)
@@ -51,7 +53,7 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
     check_sampler(config.sampler)
     arguments = grpo_arguments(config, context)
     examples = first_per_policy(context.task.examples("train"), config.examples_per_policy)
-    plan = group_plan(config, len(examples), seed=context.seed)
+    plan = stage_plan(config, len(examples), seed=context.seed)
     processor = load_processor(context.model_path)
     processor.tokenizer.padding_side = (
         "left"  # as TRL pads prompts; it takes the image tensors' layout from the processor
@@ -66,19 +68,21 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
         renderer,
         sampler=partial(row_sampler, config.sampler, renderer=renderer, engine=context.engine),
         log_file=context.output_dir / ROLLOUTS_FILE,
+        gate_file=context.output_dir / GATE_FILE,
+        teacher=_teacher(config, context, renderer),
     )
     callback = StageCallback(
         context.output_dir / METRICS_FILE, progress=context.progress, step_metrics=lambda: rollouts.statistics
     )
     trainer = RolloutTrainer(
         model=model,
-        reward_funcs=reward_functions(),
+        reward_funcs=[logged_reward],
         args=arguments,
         train_dataset=rollout_dataset([renderer.prompt(examples[index]) for index in plan.order]),
         processing_class=processor,
         callbacks=[callback],
         peft_config=peft_config(config.lora, model),
-        rollout_func=rollouts,
+        rollouts=rollouts,
         first_batch_check=check_first_batch,
         micro_batch_tokens=config.micro_batch_tokens,
         engine=context.engine,
@@ -86,15 +90,28 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
     return trainer, callback, renderer
 
 
-def group_plan(config: RlConfig, examples: int, *, seed: int) -> GroupPlan:
+def stage_plan(config: RlConfig, examples: int, *, seed: int) -> GroupPlan:
     """Every group of the stage, decided beforehand."""
-    return GroupPlan(
-        group_size=config.total_group_size,
-        policy_aware_per_group=config.policy_aware_per_group,
+    dynamic = config.algorithm.dynamic_sampling
+    return group_plan(
+        examples,
+        steps=config.steps,
         prompts_per_step=config.prompts_per_step,
-        order=draw_order(examples, config.steps * config.prompts_per_step, seed=seed),
+        group_size=config.total_group_size,
+        draws=1 if dynamic is None else dynamic.max_draws,
         seed=seed,
     )
+
+
+def _teacher(config: RlConfig, context: StageContext, renderer: Renderer) -> PolicyTeacher | None:
+    """The stage's input model once more, frozen; a resumed stage reads the same one."""
+    if config.teacher is None:
+        return None
+    model = load_model(context.model_path, dtype=context.model.dtype, attn=context.model.attention)
+    share = context.engine == "prefix" and can_share(training_obstacle(model))
+    if share:
+        enable_shared_attention(model)
+    return PolicyTeacher(model, renderer, share=share)
 
 
 def grpo_arguments(config: RlConfig, context: StageContext) -> TrlGrpoConfig:
@@ -129,7 +146,8 @@ def grpo_arguments(config: RlConfig, context: StageContext) -> TrlGrpoConfig:
         epsilon_high=algorithm.epsilon_high,
         beta=algorithm.beta,
         loss_type=algorithm.loss_type,
-        scale_rewards="group",
-        use_bias_correction_kl=False,  # plain k3, as published
-        reward_weights=[getattr(config.rewards, name) for name in REWARDS],
+        delta=algorithm.dual_clip,
+        scale_rewards="none",  # advantages are our own
+        use_bias_correction_kl=algorithm.kl_ratio,
+        mask_truncated_completions=algorithm.overlong is not None and algorithm.overlong.mask_truncated,
     )

@@ -31,9 +31,17 @@ def rollout_statistics(groups: Sequence[RolloutGroup]) -> dict[str, float]:
         "truncated": float(sum(rollout.completion.truncated for rollout in rollouts)),
         "completion_length": fmean(len(rollout.completion.token_ids) for rollout in rollouts),
     }
-    if free and aware:
-        statistics["reward_gap"] = statistics["reward_policy_aware"] - statistics["reward_policy_free"]
-    return statistics
+    gap = reward_gap(groups)
+    return statistics if gap is None else {**statistics, "reward_gap": gap}
+
+
+def reward_gap(groups: Sequence[RolloutGroup]) -> float | None:
+    """Rp - Rn over all rollouts; None where one half is empty."""
+    free, aware = (
+        [rollout.reward for group in groups for rollout in group.rollouts if rollout.policy_aware == half]
+        for half in (False, True)
+    )
+    return fmean(aware) - fmean(free) if free and aware else None
 
 
 def _half(rollouts: Sequence[Rollout], half: str) -> dict[str, float]:
