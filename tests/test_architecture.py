@@ -25,6 +25,7 @@ LAYERS = (
     ("cot",),
     ("stages", "evaluation"),
     ("run",),
+    ("sweep",),
     ("reporting", "serving"),
     ("cli",),
     ("__main__",),
@@ -57,6 +58,8 @@ TORCH_FREE = (
     "cot",
     "reporting",
     "stages.flops",
+    "sweep.directory",
+    "sweep.keys",
     "cli",
 )
 

@@ -14,6 +14,7 @@ from trimpi.cli.evaluate import evaluate
 from trimpi.cli.failures import reported
 from trimpi.cli.report import report
 from trimpi.cli.run import run
+from trimpi.cli.sweep import sweep
 
 app = typer.Typer(
     name="trimpi",
@@ -28,6 +29,7 @@ app.command("data")(reported(data))
 app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
+app.command("sweep")(reported(sweep))
 app.command("compare")(reported(compare))
 
 

@@ -52,7 +52,7 @@ def sample_stage(recipe: Recipe, config: CotTrainingConfig, files: CotFiles, *, 
     examples = first_per_policy(task.examples("train"), config.examples_per_policy)
     generator = _generator(recipe, sampling, files, model=model)
     with reporter.track(label) as progress:
-        cots = sample_cots(config, task, examples, generator, seed=recipe.seed, progress=progress)
+        cots = sample_cots(config, task, examples, generator, seed=recipe.stage_seed(config), progress=progress)
     refuse_none(config, cots)
 
     from trimpi.stages.supervised.cots import write_sampled

@@ -59,7 +59,7 @@ def cache_dir() -> Path:
 
 def task_of(recipe: Recipe, progress: Progress | None = None) -> Task:
     """The task a recipe names, with all its data."""
-    return build_task(recipe.task, seed=recipe.seed, cache_dir=cache_dir(), progress=progress)
+    return build_task(recipe.task, seed=recipe.data_seed, cache_dir=cache_dir(), progress=progress)
 
 
 def evaluate_model(request: EvaluationRequest) -> None:

@@ -12,6 +12,7 @@ from trimpi.recipe.difference import recipe_differences
 from trimpi.recipe.efficiency import EfficiencyConfig
 from trimpi.recipe.endpoint import EndpointConfig
 from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, SuiteName
+from trimpi.recipe.grid import SweepJob, load_sweep
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
 from trimpi.recipe.recipe import Engine, Recipe
@@ -44,6 +45,7 @@ from trimpi.recipe.stages import (
     TrainingConfig,
     VmCptConfig,
 )
+from trimpi.recipe.sweep import Sweep
 from trimpi.recipe.task import (
     ClevrTaskConfig,
     GtaDirectory,
@@ -96,12 +98,15 @@ __all__ = [
     "StageConfig",
     "SuiteName",
     "SupervisedConfig",
+    "Sweep",
+    "SweepJob",
     "TaskConfig",
     "TeacherConfig",
     "TrainingConfig",
     "VllmSamplerConfig",
     "VmCptConfig",
     "load_recipe",
+    "load_sweep",
     "parse_recipe",
     "read_recipe_data",
     "recipe_data",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trimpi.errors import RecipeError
@@ -24,8 +24,28 @@ def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> dict[str,
     return changed
 
 
+def apply_changes(data: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `data` with each of `changes` set, whose keys are dotted or nested: `{a.b: 1}` is `{a: {b: 1}}`.
+
+    Raises RecipeError for a path that leads nowhere. Key names are checked afterwards.
+    """
+    changed = copy.deepcopy(data)
+    for path, value in _leaves(changes):
+        _set(changed, path.split("."), copy.deepcopy(value), f"{path}={value}")
+    return changed
+
+
+def _leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in changes.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
 def _set(container: Any, keys: list[str], value: Any, override: str) -> None:
-    key, rest = keys[0], keys[1:]
+    key, rest = _split(container, keys)
     if isinstance(container, list):
         index = _list_index(container, key, override)
         if rest:
@@ -41,6 +61,15 @@ def _set(container: Any, keys: list[str], value: Any, override: str) -> None:
             container[key] = value
     else:
         raise RecipeError(f"override {override!r}: there is nothing below {container!r} to set {'.'.join(keys)!r} in")
+
+
+def _split(container: Any, keys: list[str]) -> tuple[str, list[str]]:
+    """The key to follow here and those below it; a key of `container` may have dots itself, as a sweep's axes do."""
+    if isinstance(container, dict):
+        for length in range(len(keys), 1, -1):
+            if (dotted := ".".join(keys[:length])) in container:
+                return dotted, keys[length:]
+    return keys[0], keys[1:]
 
 
 def _list_index(items: list[Any], key: str, override: str) -> int:

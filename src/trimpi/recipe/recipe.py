@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trimpi.recipe.evaluation import EvaluationConfig
 from trimpi.recipe.model import ModelConfig
 from trimpi.recipe.stages import StageConfig
-from trimpi.recipe.strict import StrictModel
+from trimpi.recipe.strict import StrictModel, describe_unknown
 from trimpi.recipe.task import TaskConfig
 
 Engine = Literal["prefix", "plain"]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+STAGE_CONFIGS = get_args(get_args(StageConfig)[0])
+STAGE_TYPES: tuple[str, ...] = tuple(str(config.model_fields["type"].default) for config in STAGE_CONFIGS)
+DATA = "data"
 
 
 class Recipe(StrictModel):
@@ -21,13 +26,34 @@ class Recipe(StrictModel):
     `engine` "prefix" computes what several sequences begin with once, in sampling and in training: a policy for all its
     requests, a request for all its completions, with their images. "plain" computes it again for each. The numbers are
     the same up to rounding.
+
+    `seed` decides the data (with the questions of evaluations) and every stage. `seeds` gives some of them another, by
+    `data` or the type of a stage: runs over several `seed` with `seeds: {data: 0, cot_sft: 0}` differ in RL alone.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME_PATTERN)
     seed: int = Field(default=0, ge=0)
+    seeds: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     instruction: str | None = Field(default=None, min_length=1)
     engine: Engine = "prefix"
     model: ModelConfig = Field(default_factory=ModelConfig)
     task: TaskConfig
     stages: list[StageConfig]
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+
+    @property
+    def data_seed(self) -> int:
+        """What the data and the questions of evaluations are made with."""
+        return self.seeds.get(DATA, self.seed)
+
+    def stage_seed(self, stage: StageConfig) -> int:
+        return self.seeds.get(stage.type, self.seed)
+
+    @field_validator("seeds")
+    @classmethod
+    def _known_parts(cls, seeds: Mapping[str, int]) -> Mapping[str, int]:
+        allowed = [DATA, *STAGE_TYPES]
+        unknown = [describe_unknown(part, allowed) for part in seeds if part not in allowed]
+        if unknown:
+            raise ValueError("; ".join(unknown))
+        return seeds

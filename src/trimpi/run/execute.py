@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from trimpi.evaluation.results import DIVERGENCE_FILE, EFFICIENCY_FILE, HARNESS_FILE
 from trimpi.recipe import Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run import manifest
@@ -14,7 +13,7 @@ from trimpi.run.data import write_data
 from trimpi.run.directory import BASE_NAME, RunDirectory, stage_name
 from trimpi.run.inputs import validate_inputs
 from trimpi.run.logs import merge_logs
-from trimpi.run.services import RunServices, evaluation_request
+from trimpi.run.services import RunServices, evaluation_request, is_evaluated
 from trimpi.stages.context import StageContext
 from trimpi.tasks.base import Task
 
@@ -94,7 +93,7 @@ class _Execution:
                     model=self._recipe.model,
                     model_path=model_path,
                     output_dir=self._run.stage(name),
-                    seed=self._recipe.seed,
+                    seed=self._recipe.stage_seed(config),
                     instruction=self._recipe.instruction or DEFAULT_INSTRUCTION,
                     engine=self._recipe.engine,
                     progress=progress,
@@ -105,15 +104,16 @@ class _Execution:
         self._services.processes.barrier()
         if self._main:
             count = self._services.processes.count
+            seed = self._recipe.stage_seed(config)
             manifest.write_stage_manifest(
-                self._run, name, config=config, parent=parent, seed=self._recipe.seed, processes=count, result=result
+                self._run, name, config=config, parent=parent, seed=seed, processes=count, result=result
             )
             self._record()
         self._services.processes.barrier()
 
     def _evaluate(self, name: str, model_path: Path, *, last: bool) -> None:
         out_dir = self._run.evaluation(name)
-        if self._main and not self._is_evaluated(out_dir, efficiency=last):
+        if self._main and not is_evaluated(out_dir, self._recipe.evaluation, efficiency=last):
             request = evaluation_request(
                 self._recipe,
                 self._task,
@@ -127,15 +127,6 @@ class _Execution:
             self._services.evaluate(request)
             self._record()
         self._services.processes.barrier()
-
-    def _is_evaluated(self, out_dir: Path, *, efficiency: bool) -> bool:
-        """Each result file is written whole, after everything it sums up."""
-        settings = self._recipe.evaluation
-        expected = [f"{suite}.json" for suite in settings.suites]
-        expected += [DIVERGENCE_FILE] if "forgetting" in settings.suites else []
-        expected += [HARNESS_FILE] if settings.harness is not None else []
-        expected += [EFFICIENCY_FILE] if efficiency else []
-        return all((out_dir / name).is_file() for name in expected)
 
     def _finish(self) -> Path:
         write_break_even(self._run, self._names, self._recipe.evaluation.break_even)

@@ -43,7 +43,7 @@ def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ())
 
 def validate_suites(recipe: Recipe, task: Task) -> None:
     """Raises DataError for the first suite of the recipe that the task does not have what it takes for."""
-    source = SuiteSource(task=task, seed=recipe.seed, examples=recipe.evaluation.examples)
+    source = SuiteSource(task=task, seed=recipe.data_seed, examples=recipe.evaluation.examples)
     for suite in recipe.evaluation.suites:
         if suite != EFFICIENCY:
             check_suite(suite, source)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from trimpi.evaluation.results import DIVERGENCE_FILE, EFFICIENCY_FILE, HARNESS_FILE
 from trimpi.recipe import Engine, EvaluationConfig, ModelConfig, Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run.processes import Processes
@@ -69,10 +70,19 @@ def evaluation_request(
         engine=recipe.engine,
         settings=recipe.evaluation,
         instruction=recipe.instruction or DEFAULT_INSTRUCTION,
-        seed=recipe.seed,
+        seed=recipe.data_seed,
         efficiency=efficiency,
         track=track,
     )
+
+
+def is_evaluated(out_dir: Path, settings: EvaluationConfig, *, efficiency: bool) -> bool:
+    """Whether all that a recipe asks of one model is there: each file is written whole, after everything it sums up."""
+    expected = [f"{suite}.json" for suite in settings.suites]
+    expected += [DIVERGENCE_FILE] if "forgetting" in settings.suites else []
+    expected += [HARNESS_FILE] if settings.harness is not None else []
+    expected += [EFFICIENCY_FILE] if efficiency else []
+    return all((out_dir / name).is_file() for name in expected)
 
 
 @dataclass(frozen=True, kw_only=True)

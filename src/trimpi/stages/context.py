@@ -42,7 +42,8 @@ class StageResult:
     from the step `resumed_from` of the checkpoint it resumed from, and `preparation_seconds` what it took beside:
     loading, sampling chains of thought, saving. `peak_memory_bytes` is this process's: resident, or of its GPU if it
     has one. `ended_early` says why a stage stopped before its last step, if it did. `cost` counts weights and tokens by
-    what they were for, with the FLOPs estimated from them (`stages/work.py`).
+    what they were for, with the FLOPs estimated from them (`stages/work.py`). `shared_from` names the job of a sweep
+    that trained the stage, where it was another one: all these figures are then that job's.
     """
 
     steps: int
@@ -54,3 +55,4 @@ class StageResult:
     preparation_seconds: float = 0.0
     ended_early: str | None = None
     cost: Mapping[str, Any] = field(default_factory=dict)
+    shared_from: str | None = None

@@ -1,0 +1,84 @@
+"""What decides the outcome of a stage or an evaluation, as one hash: equal keys, equal outcomes. Torch-free."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from trimpi.recipe import CotTrainingConfig, Recipe, StageConfig
+from trimpi.run.data import fingerprint
+from trimpi.run.environment import describe_environment
+from trimpi.run.services import EvaluationRequest
+from trimpi.stages.context import StageContext
+from trimpi.tasks.base import Task
+
+NOT_THE_MODEL = frozenset(("manifest.json", "metrics.jsonl", "rollouts.jsonl"))
+"""Files beside a model's own: they may differ between models that are the same."""
+NOT_OF_ANSWERS = frozenset(("after", "base", "break_even"))
+"""Settings of evaluations that decide when one happens and how it is read, not what it gives."""
+
+
+def stage_key(recipe: Recipe, config: StageConfig, context: StageContext) -> str:
+    """The same for stages of the same settings, data, seed, engine, instruction and input model, by its content."""
+    return _key(
+        kind="stage",
+        config=config.model_dump(mode="json"),
+        cots=_cots(config),
+        seed=context.seed,
+        instruction=context.instruction,
+        engine=context.engine,
+        **_of_run(recipe, context.task, context.model_path),
+    )
+
+
+def evaluation_key(recipe: Recipe, request: EvaluationRequest) -> str:
+    """The same for evaluations of one model under one name with the same settings, data and seed."""
+    settings = request.settings.model_dump(mode="json")
+    return _key(
+        kind="evaluation",
+        name=request.name,
+        settings={key: value for key, value in settings.items() if key not in NOT_OF_ANSWERS},
+        seed=request.seed,
+        instruction=request.instruction,
+        engine=request.engine,
+        base=model_content(request.base_path),
+        **_of_run(recipe, request.task, request.model_path),
+    )
+
+
+def model_content(path: Path) -> str:
+    """A hash of a model folder's files, or the id of a model that is no folder."""
+    if not path.is_dir():
+        return f"id {path}"
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()):
+        if file.is_file() and not file.name.startswith(".") and file.name not in NOT_THE_MODEL:
+            with file.open("rb") as opened:
+                content = hashlib.file_digest(opened, "sha256").hexdigest()
+            digest.update(f"{file.name} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _of_run(recipe: Recipe, task: Task, model_path: Path) -> dict[str, Any]:
+    """The task's settings count besides its data: they also decide how answers are scored."""
+    environment = describe_environment()
+    return {
+        "model": model_content(model_path),
+        "loading": recipe.model.model_dump(mode="json", exclude={"path"}),
+        "task": recipe.task.model_dump(mode="json"),
+        "data": fingerprint(task),
+        "versions": {"trimpi": environment["trimpi"], **environment["packages"]},
+    }
+
+
+def _cots(config: StageConfig) -> str | None:
+    """The content of a file of chains of thought, which the stage's settings name by its path alone."""
+    if not isinstance(config, CotTrainingConfig) or not config.cot.endswith(".jsonl"):
+        return None
+    return hashlib.sha256(Path(config.cot).read_bytes()).hexdigest()
+
+
+def _key(**parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
