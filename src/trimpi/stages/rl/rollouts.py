@@ -200,7 +200,7 @@ class PolicyRollouts:
     # Sampling and scoring
 
     def _pass_gate(self, trainer: RolloutTrainer, sampler: RowSampler) -> None:
-        """Measure what the policy in the prompt gains, once, before the first step; leave a teacher without gain out."""
+        """Measure what the policy in the prompt gains, once, before the first step; without a gain, no teacher."""
         if self._gate is not None or not self._config.gate_examples:
             return
         gate = read_gate(self._gate_file)
