@@ -16,9 +16,9 @@ from benchmarks.training import one_update, rl_settings, rl_trainer, stage_conte
 from benchmarks.trl_stock import StockSampler, StockTrainer, stock_trainer
 from trimpi.recipe import Engine, RlConfig
 from trimpi.stages.rl.dataset import rollout_dataset
-from trimpi.stages.rl.rollouts import PolicyRollouts, reward_functions
-from trimpi.stages.rl.scoring import REWARDS, score_rollout
-from trimpi.stages.rl.stage import group_plan
+from trimpi.stages.rl.rollouts import PolicyRollouts, logged_reward
+from trimpi.stages.rl.scoring import score_rollout
+from trimpi.stages.rl.stage import stage_plan
 from trimpi.tasks.base import Task
 from trimpi.types import Completion, Example
 
@@ -88,7 +88,8 @@ def _stock(subject: Subject, sizes: Sizes, config: RlConfig, task: Task, folder:
         stage_context(subject, task, folder, engine="plain"),
         suppressed=suppressed,
         rows_at_once=sizes.rows_at_once,
-        rewards=[_reward(name, config, task, examples) for name in REWARDS],
+        rewards=[_reward(name, config, task, examples) for name in ("format", "accuracy")],
+        weights=[config.rewards.format, config.rewards.accuracy],
     )
 
 
@@ -96,7 +97,7 @@ def _policy_rollout_on_trl(subject: Subject, sizes: Sizes, config: RlConfig, tas
     renderer = subject.renderer()
     suppressed = endless(renderer)
     examples = requests(task, sizes.prompts)
-    plan = group_plan(config, len(examples), seed=0)
+    plan = stage_plan(config, len(examples), seed=0)
 
     @contextmanager
     def sampler(trainer: Any) -> Iterator[StockSampler]:
@@ -104,8 +105,20 @@ def _policy_rollout_on_trl(subject: Subject, sizes: Sizes, config: RlConfig, tas
 
     context = stage_context(subject, task, folder, engine="plain")
     rollouts = PolicyRollouts(
-        config, plan, task, examples, renderer, sampler=sampler, log_file=folder / "rollouts.jsonl"
+        config,
+        plan,
+        task,
+        examples,
+        renderer,
+        sampler=sampler,
+        log_file=folder / "rollouts.jsonl",
+        gate_file=folder / "gate.json",
     )
+
+    def roll_out(chats: list[list[dict[str, Any]]], trainer: Any) -> dict[str, list[Any]]:
+        rollouts.collect(trainer, len(chats))
+        return rollouts.columns(chats, trainer)
+
     return stock_trainer(
         subject.load(),
         renderer,
@@ -114,8 +127,8 @@ def _policy_rollout_on_trl(subject: Subject, sizes: Sizes, config: RlConfig, tas
         context,
         suppressed=suppressed,
         rows_at_once=sizes.rows_at_once,
-        rewards=reward_functions(),
-        rollouts=rollouts,
+        rewards=[logged_reward],
+        rollouts=roll_out,
     )
 
 
@@ -129,7 +142,7 @@ def _reward(name: str, config: RlConfig, task: Task, examples: list[Example]) ->
                 examples[number],
                 Completion(text=_text(turns[0]["content"]), token_ids=()),
                 policy_aware=False,
-                weights=config.rewards,
+                config=config,
             )
             for turns, number in zip(completions, request, strict=True)
         ]

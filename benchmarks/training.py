@@ -61,6 +61,7 @@ def rl_settings(*, prompts: int, samples: int, new_tokens: int) -> RlConfig:
         group_size=samples // 2,
         max_new_tokens=new_tokens,
         algorithm=GrpoConfig(beta=0.01),
+        gate_examples=0,
         sampler=LocalSamplerConfig(batch_size=prompts * samples),
     )
 

@@ -20,7 +20,6 @@ from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.sampler import Progress, SamplingSettings, completion_of
 from trimpi.stages.arguments import common_arguments
 from trimpi.stages.context import StageContext
-from trimpi.stages.rl.scoring import REWARDS
 from trimpi.types import Completion, ImagePart, Message
 
 RewardFunction = Callable[..., Any]
@@ -75,6 +74,7 @@ def stock_trainer(
     suppressed: Sequence[int],
     rows_at_once: int,
     rewards: Sequence[RewardFunction],
+    weights: Sequence[float] | None = None,
     rollouts: Callable[..., dict[str, list[Any]]] | None = None,
 ) -> StockTrainer:
     """One step of GRPO under our settings, `rows_at_once` completions in a forward pass; `rollouts`: a rollout_func."""
@@ -91,7 +91,7 @@ def stock_trainer(
         epsilon=config.algorithm.epsilon_low,
         epsilon_high=config.algorithm.epsilon_high,
         loss_type=config.algorithm.loss_type,
-        reward_weights=[getattr(config.rewards, name) for name in REWARDS][: len(rewards)],
+        reward_weights=None if weights is None else list(weights),
     )
     renderer.tokenizer.padding_side = "left"  # TRL pads prompts there
     trainer = StockTrainer(

@@ -41,6 +41,17 @@ def zero_variance_share(stage: Stage) -> Points:
     ]
 
 
+def dropped_share(stage: Stage) -> Points:
+    """The share of a step's sampled groups that it was not trained on because their rewards were equal."""
+    groups = dict(curve(stage, "groups"))
+    reasons = [dict(curve(stage, f"dropped_{reason}")) for reason in ("solved", "failed", "equal")]
+    return [
+        (step, sum(reason.get(step, 0) for reason in reasons) / number)
+        for step, number in groups.items()
+        if number > 0 and step in reasons[0]
+    ]
+
+
 PANELS = (
     Panel(
         title="reward gap",
@@ -48,6 +59,47 @@ PANELS = (
         color=AWARE,
         points=_logged("reward_gap"),
         zero=True,
+    ),
+    Panel(
+        title="share of policy-aware rollouts",
+        caption="Share: rollouts of a group sampled with the policy in the prompt.",
+        color=AWARE,
+        points=_logged("policy_aware_share"),
+        share=True,
+    ),
+    Panel(
+        title="distillation coefficient",
+        caption="Distillation: how strongly advantages pull towards the policy-aware half; below 0 they repel.",
+        color=AWARE,
+        points=_logged("distillation_coefficient"),
+        zero=True,
+    ),
+    Panel(
+        title="overlap of the halves",
+        caption="Overlap: of the next token's distributions with and without the policy, on policy-aware completions.",
+        color=FREE,
+        points=_logged("policy_aware_overlap"),
+        share=True,
+    ),
+    Panel(
+        title="effective sample size",
+        caption="Effective sample size: of the policy-aware half, were it weighted exactly.",
+        color=FREE,
+        points=_logged("policy_aware_ess"),
+        share=True,
+    ),
+    Panel(
+        title="groups drawn and dropped",
+        caption="Dropped: groups of equal rewards that dynamic sampling replaced, of all it drew.",
+        color=BAD,
+        points=dropped_share,
+        share=True,
+    ),
+    Panel(
+        title="KL to the teacher",
+        caption="Teacher: reverse KL to the policy-aware teacher on the model's own completions.",
+        color=AWARE,
+        points=_logged("teacher_kl"),
     ),
     Panel(
         title="completion length, tokens",

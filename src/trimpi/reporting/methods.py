@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trimpi.reporting.paper_figures import COT_SFT, DIRECT_SFT, VM_CPT
@@ -27,9 +27,31 @@ def method_of(stages: Sequence[Mapping[str, Any]]) -> str:
 
 def _with_rl(stage: Mapping[str, Any], *, whole: bool) -> str:
     """`whole` is with VM-CPT before it; a share of 0 of policy-aware rollouts is RL without PolicyRollout."""
-    algorithm = stage.get("algorithm")
-    name = str(algorithm.get("type", "grpo") if isinstance(algorithm, Mapping) else "grpo").upper()
-    rollout = stage.get("policy_aware_share", 0.5) != 0
+    name = str(_of(stage, "algorithm").get("type", "grpo")).upper()
+    share = stage.get("policy_aware_share", 0.5)
+    rollout = share != 0
+    differences = ", ".join(_differences(stage))
     if not whole:
-        return f"{COT_SFT} + {'PoRo-' if rollout else ''}{name}"
-    return f"TriMPI, PoRo-{name}" if rollout else f"TriMPI, {name}, no PoRo"
+        return f"{COT_SFT} + {'PoRo-' if rollout else ''}{name}" + (f" ({differences})" if differences else "")
+    plain = f"TriMPI, PoRo-{name}" if rollout else f"TriMPI, {name}, no PoRo"
+    return f"{plain} ({differences})" if differences else plain
+
+
+def _differences(stage: Mapping[str, Any]) -> Iterator[str]:
+    """In what RL is not the paper's."""
+    if _of(stage, "policy_aware_share"):
+        yield f"{_of(stage, 'policy_aware_share')['type']} share".replace("_", "-")
+    advantage = _of(stage, "advantage")
+    if advantage.get("baseline", "pooled") != "pooled":
+        yield f"baseline {advantage['baseline']}".replace("_", "-")
+    if advantage.get("policy_aware", "signed") != "signed":
+        yield "policy-aware half positive only"
+    if advantage.get("scale", "std") != "std":
+        yield "without deviation"
+    if _of(stage, "teacher"):
+        yield f"teacher {_of(stage, 'teacher')['type']}".replace("_", "-")
+
+
+def _of(stage: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = stage.get(key)
+    return value if isinstance(value, Mapping) else {}

@@ -155,7 +155,8 @@ class RolloutTrainer(_Seams, GRPOTrainer):
         self._micro_batch_tokens = micro_batch_tokens
         self._rollouts = rollouts
         self._loss_log_probs: list[Tensor] = []
-        super().__init__(*args, rollout_func=rollouts.columns, **kwargs)
+        kwargs["rollout_func"] = rollouts.columns
+        super().__init__(*args, **kwargs)
         self._engine = self._use(engine, self.model, self.ref_model)
 
     @property
