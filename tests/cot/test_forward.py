@@ -54,3 +54,19 @@ def test_reasoning_that_the_model_could_not_read_is_counted_and_not_kept(tmp_pat
     )
     assert [record.cot for record in cots.records] == ["b"]
     assert cots.outcomes == {"control_token": 1, "correct": 1}
+
+
+def test_context_distillation_keeps_wrong_answers_as_they_were_given(tmp_path: Path) -> None:
+    task = ColorTask(tmp_path, examples=2)
+    sampler = ScriptedSampler(["<think>a</think>\\boxed{gray}", "\\boxed{green}"])
+    cots = forward_cots(
+        task,
+        task.examples("train"),
+        sampler,
+        PromptWriter(),
+        ForwardCotConfig(samples=1, keep="all"),
+        seed=0,
+        control_token_in=no_control_token,
+    )
+    assert cots.records == (CotRecord(id="train-0", cot="a", answer="gray"),)
+    assert cots.outcomes == {"wrong": 1, "malformed": 1}

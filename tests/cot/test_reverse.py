@@ -90,7 +90,7 @@ def test_the_first_usable_rationale_is_kept_with_the_gold_answer_and_the_rest_is
 )
 def test_a_usable_rationale_cannot_change_what_is_read_as_the_answer(tmp_path: Path, text: str, outcome: str) -> None:
     example = ColorTask(tmp_path).examples("train")[0]
-    given, rationale = judge_rationale(example, Completion(text=text, token_ids=()))
+    given, rationale, _ = judge_rationale(example, Completion(text=text, token_ids=()))
     assert given == outcome
     if outcome == "usable":
         response = read_response(write_response(rationale, example.answer))

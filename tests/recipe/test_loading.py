@@ -109,7 +109,23 @@ def test_override_can_replace_a_whole_mapping(tmp_path: Path) -> None:
 
 def test_the_same_total_of_rollouts_whatever_the_share() -> None:
     config = RlConfig(steps=1, prompts_per_step=1, group_size=4, policy_aware_share=0.0)
-    assert (config.total_group_size, config.policy_aware_per_group) == (8, 0)
+    assert (config.total_group_size, config.completions_per_step) == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("stages.rl.policy_aware_share={type: gap}", "'number', 'scheduled', 'gap_driven'"),
+        ("stages.rl.policy_aware_share={type: gap_driven, full: 1.0}", "did you mean 'full_at'?"),
+        ("stages.rl.policy_aware_share=1.5", "at most 1.0"),
+        ("stages.rl.algorithm={type: ppo}", "'grpo', 'dapo'"),
+        ("stages.rl.advantage.baseline=half", "'pooled', 'per_half', 'policy_free' or 'leave_one_out'"),
+    ],
+)
+def test_a_wrong_choice_of_the_rl_axis_names_the_allowed(override: str, expected: str) -> None:
+    with pytest.raises(RecipeError) as error:
+        load_recipe(QUICKSTART, [override])
+    assert expected in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,10 @@ def forward_cots(
 ) -> SampledCots:
     """Sample `config.samples` policy-aware completions per example and keep the first right, well-formed one.
 
-    A completion in another format than asked for counts as "malformed", whatever it answers.
+    With `config.keep` "all" a wrong one is as good, and learned with the answer it gave: context distillation. A
+    completion in another format than asked for counts as "malformed", whatever it answers.
     """
+    good = ("correct",) if config.keep == "right" else ("correct", "wrong")
     sampled = sampler.sample(
         [prompts.prompt(example, task.policy_of(example)) for example in examples],
         samples=config.samples,
@@ -38,11 +40,12 @@ def forward_cots(
         progress=progress,
     )
 
-    def judge(example: Example, completion: Completion) -> tuple[str, str]:
+    def judge(example: Example, completion: Completion) -> tuple[str, str, str]:
         response = read_response(completion.text)
         outcome = task.score(example, completion).outcome
-        if outcome == "correct" and not response.well_formed:
-            return "malformed", ""
-        return outcome, response.reasoning or ""
+        if outcome in good and not response.well_formed:
+            outcome = "malformed"
+        answer = example.answer if config.keep == "right" else response.answer or ""
+        return outcome, response.reasoning or "", answer
 
-    return first_good(examples, sampled, judge, good="correct", control_token_in=control_token_in)
+    return first_good(examples, sampled, judge, good=good, control_token_in=control_token_in)

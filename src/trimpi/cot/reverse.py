@@ -38,14 +38,14 @@ def reverse_cots(
         seed=seed,
         progress=progress,
     )
-    return first_good(examples, sampled, judge_rationale, good=USABLE, control_token_in=control_token_in)
+    return first_good(examples, sampled, judge_rationale, good=(USABLE,), control_token_in=control_token_in)
 
 
-def judge_rationale(example: Example, completion: Completion) -> tuple[str, str]:
-    """The outcome of a rationale and its text: cut off, without a word, with tags of the response format, or usable."""
+def judge_rationale(example: Example, completion: Completion) -> tuple[str, str, str]:
+    """Its outcome (cut off, without a word, with tags of the response format, or usable), its text, the gold answer."""
     rationale = completion.text.strip()
     if completion.truncated:
-        return TRUNCATED, rationale
+        return TRUNCATED, rationale, example.answer
     if not any(map(str.isalnum, rationale)):
-        return EMPTY, rationale
-    return TAGS if RESPONSE_TAG.search(rationale) else USABLE, rationale
+        return EMPTY, rationale, example.answer
+    return TAGS if RESPONSE_TAG.search(rationale) else USABLE, rationale, example.answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trimpi.cot.store import CotRecord
@@ -32,26 +32,27 @@ class SampledCots:
 def first_good(
     examples: Sequence[Example],
     sampled: Sequence[Sequence[Completion]],
-    judge: Callable[[Example, Completion], tuple[str, str]],
+    judge: Callable[[Example, Completion], tuple[str, str, str]],
     *,
-    good: str,
+    good: Collection[str],
     control_token_in: ControlTokenIn,
 ) -> SampledCots:
-    """Keep each example's first completion whose outcome is `good`, with the gold answer, and count every one.
+    """Keep each example's first completion whose outcome is among `good`, and count every one.
 
-    `judge` gives a completion's outcome and reasoning. Reasoning that holds a control token counts as "control_token".
+    `judge` gives a completion's outcome, its reasoning and the answer to learn with it. Texts that hold a control token
+    count as "control_token".
     """
     outcomes: Counter[str] = Counter()
     records = []
     for example, completions in zip(examples, sampled, strict=True):
         judged = [judge(example, completion) for completion in completions]
         judged = [
-            (CONTROL_TOKEN if outcome == good and control_token_in(reasoning) else outcome, reasoning)
-            for outcome, reasoning in judged
+            (CONTROL_TOKEN if outcome in good and control_token_in(reasoning + answer) else outcome, reasoning, answer)
+            for outcome, reasoning, answer in judged
         ]
-        outcomes.update(outcome for outcome, _ in judged)
-        reasonings = [reasoning for outcome, reasoning in judged if outcome == good]
-        records += [CotRecord(id=example.id, cot=reasoning, answer=example.answer) for reasoning in reasonings[:1]]
+        outcomes.update(outcome for outcome, _, _ in judged)
+        kept = [(reasoning, answer) for outcome, reasoning, answer in judged if outcome in good]
+        records += [CotRecord(id=example.id, cot=reasoning, answer=answer) for reasoning, answer in kept[:1]]
     return SampledCots(records=tuple(records), examples=len(examples), outcomes=dict(outcomes))
 
 

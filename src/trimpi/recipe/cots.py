@@ -34,9 +34,13 @@ class CotSamplingConfig(StrictModel):
 
 
 class ForwardCotConfig(CotSamplingConfig):
-    """The generator answers with the policy in its prompt; a chain of thought is good if its answer is right."""
+    """The generator answers with the policy in its prompt; a chain of thought is good if its answer is right.
+
+    `keep` "all" learns wrong answers, too, as they were given: off-policy context distillation, which needs no gold.
+    """
 
     samples: Count = 4
+    keep: Literal["right", "all"] = "right"
 
 
 class ReverseCotConfig(CotSamplingConfig):
