@@ -29,9 +29,9 @@ LEGEND = (
     "policy-free is the accuracy of the last model, a mean over seeds; n are the requests of all seeds together; "
     "rollouts, RL time and the time of all training are means of a run, and a shared stage counts in full for every "
     "run that has it",
-    "bootstrap: 95% interval from drawing seeds again and requests within them; t: Student's 95% interval of the seeds' "
-    "means. Go by t with few seeds: a bootstrap of three draws from three values and is too narrow (from the spread "
-    "of seeds alone 0.4 of t's width with three seeds, 0.8 with ten)",
+    "bootstrap: 95% interval from drawing seeds again, and requests within them; t: Student's 95% interval of the "
+    "seeds' means. Go by t with few seeds: a bootstrap of three draws from three values and is too narrow (from the "
+    "spread of seeds alone 0.4 of t's width with three seeds, 0.8 with ten)",
 )
 PAIRED_LEGEND = (
     "the same requests with the same seed, the method's accuracy minus the baseline's",
