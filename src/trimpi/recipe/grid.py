@@ -27,6 +27,7 @@ NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 class SweepJob:
     """One run of a sweep. `point` says where on the axes it stands, in words; `recipe` carries the job's name."""
 
+    number: int
     name: str
     method: str
     point: Mapping[str, str]
@@ -65,6 +66,7 @@ def _jobs(sweep: Sweep, path: Path) -> list[SweepJob]:
             recipe = apply_changes(recipe, changes)
         jobs.append(
             SweepJob(
+                number=len(jobs),
                 name=name,
                 method=method,
                 point=labels,

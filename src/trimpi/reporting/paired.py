@@ -56,8 +56,8 @@ def paired_difference(first: Sequence[ExampleRecord], second: Sequence[ExampleRe
 
     Questions are the same when id, request and gold answer are; their order does not matter.
     """
-    ours = {_question(record): record.outcome == "correct" for record in first}
-    theirs = {_question(record): record.outcome == "correct" for record in second}
+    ours = {question(record): record.outcome == "correct" for record in first}
+    theirs = {question(record): record.outcome == "correct" for record in second}
     if not ours or ours.keys() != theirs.keys():
         return None
     pairs = [(right, theirs[question]) for question, right in ours.items()]
@@ -70,5 +70,6 @@ def paired_difference(first: Sequence[ExampleRecord], second: Sequence[ExampleRe
     )
 
 
-def _question(record: ExampleRecord) -> tuple[str, str, str]:
+def question(record: ExampleRecord) -> tuple[str, str, str]:
+    """What makes two records' questions the same one."""
     return record.id, record.request, record.gold

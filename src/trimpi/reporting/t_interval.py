@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import cos, pi, sin, sqrt
+from math import atan, cos, pi, sin, sqrt
 from statistics import fmean, stdev
 
 HALVINGS = 60
 
 
-def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float] | None:
-    """The t interval of the mean of rates in [0, 1], cut to [0, 1].
+def t_interval(
+    values: Sequence[float], *, confidence: float = 0.95, within: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, float] | None:
+    """The t interval of the mean of values that lie `within` two bounds, cut to them.
 
     None for fewer than two different values: without a spread it would have no width, and claim certainty.
     """
@@ -18,7 +20,16 @@ def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[fl
         return None
     mean = fmean(values)
     margin = t_quantile(0.5 + confidence / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
-    return max(0.0, mean - margin), min(1.0, mean + margin)
+    return max(within[0], mean - margin), min(within[1], mean + margin)
+
+
+def t_test(values: Sequence[float]) -> float | None:
+    """The two-sided p-value of Student's t test that the mean is 0; None for fewer than two different values."""
+    if len(set(values)) < 2:
+        return None
+    freedom = len(values) - 1
+    t = abs(fmean(values)) / stdev(values) * sqrt(len(values))
+    return 1 - _central_probability(atan(t / sqrt(freedom)), freedom)
 
 
 def t_quantile(probability: float, freedom: int) -> float:

@@ -56,7 +56,13 @@ class SweepDirectory:
 
     def record(self, job: SweepJob, *, error: str | None = None, details: str = "") -> None:
         """Write down a job's place in the grid, and how it failed if it did."""
-        place: dict[str, Any] = {"name": job.name, "method": job.method, "point": job.point, "seed": job.seed}
+        place: dict[str, Any] = {
+            "number": job.number,
+            "name": job.name,
+            "method": job.method,
+            "point": job.point,
+            "seed": job.seed,
+        }
         failure = {} if error is None else {"error": error, "details": details}
         write_atomically(self.job(job.name), json.dumps({**place, **failure}, indent=2, ensure_ascii=False) + "\n")
 

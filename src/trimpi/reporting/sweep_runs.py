@@ -1,0 +1,130 @@
+"""The runs of a sweep as a comparison sees them: which method, where on the axes, which seed, and what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trimpi.errors import RunError
+from trimpi.evaluation.break_even_report import stage_cost
+from trimpi.evaluation.storage import read_json, read_jsonl
+from trimpi.reporting.drawing import is_number, is_rl
+from trimpi.reporting.run_directory import Evaluation, RunRecord, Stage, read_run
+from trimpi.sweep.directory import SweepDirectory
+
+NO_AXES = "all"
+SECONDS_PER_HOUR = 3600
+REWARDS = ("reward_policy_free", "reward")
+"""What a curve shows: the first of them that was logged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """One step of RL: what was sampled and spent until then, and the mean reward of its policy-free completions."""
+
+    rollouts: float
+    seconds: float
+    reward: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRun:
+    """A finished run. `final` is its last model, or the base where there are no stages.
+
+    `rollouts` are completions sampled for RL, `rl_seconds` its wall time; None where a manifest does not tell.
+    """
+
+    name: str
+    method: str
+    point: str
+    seed: int
+    run: RunRecord
+    final: Evaluation
+
+    @property
+    def rl_stages(self) -> list[Stage]:
+        return [stage for stage in self.run.stages if is_rl(stage)]
+
+    @property
+    def rollouts(self) -> int:
+        return sum(sum(_rollouts_by_step(self.run, stage).values()) for stage in self.rl_stages)
+
+    @property
+    def rl_seconds(self) -> float | None:
+        return _seconds(self.rl_stages)
+
+    @property
+    def training_seconds(self) -> float | None:
+        return _seconds(self.run.stages)
+
+    @property
+    def curve(self) -> list[CurvePoint]:
+        """One point for every logged step of RL. Only whole stages are timed, so steps count as equally long."""
+        points = []
+        rollouts, seconds = 0.0, 0.0
+        for stage in self.rl_stages:
+            sampled = _rollouts_by_step(self.run, stage)
+            per_step = (_seconds([stage]) or 0.0) / max(len(stage.metrics), 1)
+            for line in stage.metrics:
+                rollouts += sampled[int(line["step"])]
+                seconds += per_step
+                reward = next((line[key] for key in REWARDS if is_number(line.get(key))), None)
+                if reward is not None:
+                    points.append(CurvePoint(rollouts=rollouts, seconds=seconds, reward=float(reward)))
+        return points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRuns:
+    """The finished runs in the order of the grid, and the names of the jobs that are not finished with their state."""
+
+    runs: Sequence[SweepRun]
+    unfinished: Sequence[tuple[str, str]]
+
+
+def is_sweep(path: Path) -> bool:
+    sweep = SweepDirectory(path)
+    return sweep.sweep.is_file() and sweep.jobs.is_dir()
+
+
+def read_sweep(path: Path) -> SweepRuns:
+    """Raises RunError when none of the jobs is finished."""
+    sweep = SweepDirectory(path)
+    jobs = sorted((read_json(file) for file in sweep.jobs.glob("*.json")), key=lambda job: int(job["number"]))
+    runs, unfinished = [], []
+    for job in jobs:
+        state = sweep.state(job["name"])
+        run = read_run(sweep.run(job["name"]).path) if state == "finished" else None
+        final = None if run is None else (run.latest if run.stages_planned else run.base)
+        if run is None or final is None or final.accuracy is None:
+            unfinished.append((str(job["name"]), state if state != "finished" else "without the suite accuracy"))
+            continue
+        point = ", ".join(f"{axis} {value}" for axis, value in job["point"].items())
+        runs.append(
+            SweepRun(
+                name=job["name"],
+                method=job["method"],
+                point=point or NO_AXES,
+                seed=job["seed"],
+                run=run,
+                final=final,
+            )
+        )
+    if not runs:
+        raise RunError(f"no job of the sweep in {path} is finished: `trimpi sweep ... --list` shows how far they are")
+    return SweepRuns(runs=runs, unfinished=unfinished)
+
+
+def _rollouts_by_step(run: RunRecord, stage: Stage) -> Counter[int]:
+    """Lines of the stage's rollouts, which hold every completion that was sampled, used or not."""
+    path = run.folder / "stages" / f"{stage.number:02d}-{stage.name}" / "rollouts.jsonl"
+    return Counter(int(line["step"]) for line in read_jsonl(path)) if path.is_file() else Counter()
+
+
+def _seconds(stages: Sequence[Stage]) -> float | None:
+    """Wall time, with what a stage took before a kill estimated from the steps after it."""
+    hours = [stage_cost(stage.manifest).hours for stage in stages]
+    known = [hour for hour in hours if hour is not None]
+    return sum(known) * SECONDS_PER_HOUR if len(known) == len(hours) else None
