@@ -60,6 +60,7 @@ TORCH_FREE = (
     "stages.flops",
     "sweep.directory",
     "sweep.keys",
+    "sweep.launch",
     "cli",
 )
 

@@ -26,6 +26,13 @@ def sweep(
     ] = None,
     job: Annotated[str | None, typer.Option("--job", metavar="NAME", help="This job and no other.")] = None,
     list_jobs: Annotated[bool, typer.Option("--list", help="Show the jobs and how far they are; run nothing.")] = False,
+    launcher: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Hand the jobs to a cluster: slurm, or local for a trial.")
+    ] = None,
+    launcher_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A parameter of submitit, such as timeout_min=600; may be given again."),
+    ] = None,
 ) -> None:
     """Carry out a grid of runs, one job at a time; what jobs have in common is done once.
 
@@ -39,6 +46,9 @@ def sweep(
     if list_jobs:
         _print_jobs(jobs, folder)
         return
+    if launcher is not None:
+        _launch(jobs, folder, [str(sweep_file.resolve()), *(overrides or ())], launcher, launcher_set or ())
+        return
 
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import production_services, quiet_libraries
@@ -50,6 +60,30 @@ def sweep(
     services = production_services(processes, make_reporter(is_main=processes.is_main))
     execute_sweep(grid, jobs, folder, services=services)
     typer.echo(f"runs: {folder / 'runs'}")
+
+
+def _launch(
+    jobs: Sequence[SweepJob], folder: Path, arguments: Sequence[str], launcher: str, settings: Sequence[str]
+) -> None:
+    """Submit what is not finished; a trial on this machine is waited for."""
+    from trimpi.errors import RunError
+    from trimpi.recipe.overrides import apply_overrides
+    from trimpi.sweep.directory import SweepDirectory
+    from trimpi.sweep.launch import launch_jobs
+
+    sweep = SweepDirectory(folder)
+    left = [job for job in jobs if sweep.state(job.name) != "finished"]
+    if not left:
+        typer.echo(f"all {len(jobs)} jobs are finished")
+        return
+    parameters = apply_overrides({}, settings)
+    submitted = launch_jobs(left, folder, arguments=arguments, launcher=launcher, parameters=parameters)
+    typer.echo(f"submitted {len(submitted)} jobs: {', '.join(str(job.job_id) for job in submitted)}")
+    if launcher == "local":
+        failed = [job.name for job, task in zip(left, submitted, strict=True) if task.exception() is not None]
+        if failed:
+            raise RunError(f"{len(failed)} of {len(left)} jobs failed: {', '.join(failed)}; see {folder / 'launched'}")
+        typer.echo(f"runs: {folder / 'runs'}")
 
 
 def _chosen(jobs: Sequence[SweepJob], *, methods: Sequence[str], name: str | None) -> list[SweepJob]:

@@ -41,7 +41,7 @@ def execute_sweep(
         if not folder.job(job.name).is_file():
             folder.record(job)
     _Execution(folder, jobs, services, clock).carry_out()
-    failed = [job.name for job in jobs if folder.error(job.name) is not None]
+    failed = [job.name for job in jobs if folder.state(job.name) == "failed"]
     if failed:
         problems = "; ".join(f"{name}: {folder.error(name)}" for name in failed)
         raise RunError(
@@ -103,7 +103,7 @@ class _Execution:
             self._say(f"{job.name}: finished in {_duration(self._durations[-1])}")
 
     def _time_left(self, left: int) -> str:
-        """From the jobs done so far: the first of them made what later ones share, so this is at most about right."""
+        """From the jobs done so far, of which the first made what later ones share: rather too much than too little."""
         if not self._durations:
             return ""
         return f", about {_duration(left * sum(self._durations) / len(self._durations))} left"

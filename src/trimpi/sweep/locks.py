@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock."""
+    """Whether a process holds the lock. To find out it is taken for a moment, which another may meet as Busy."""
     if not path.is_file():
         return False
     try:
@@ -42,8 +42,7 @@ def is_held(path: Path) -> bool:
         return True
 
 
-def wait_for_any(paths: Iterator[Path] | list[Path], *, sleep: Callable[[float], None] = time.sleep) -> None:
+def wait_for_any(paths: Sequence[Path]) -> None:
     """Until at least one of the locks is free."""
-    watched = list(paths)
-    while watched and all(is_held(path) for path in watched):
-        sleep(SECONDS_BETWEEN_LOOKS)
+    while all(is_held(path) for path in paths):
+        time.sleep(SECONDS_BETWEEN_LOOKS)
