@@ -11,7 +11,7 @@ from trimpi.recipe.cots import (
 from trimpi.recipe.difference import recipe_differences
 from trimpi.recipe.efficiency import EfficiencyConfig
 from trimpi.recipe.endpoint import EndpointConfig
-from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, SuiteName
+from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, ReferralJudgeConfig, SuiteName
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
 from trimpi.recipe.recipe import Engine, Recipe
@@ -63,6 +63,7 @@ __all__ = [
     "ModelConfig",
     "ModelGeneratorConfig",
     "Recipe",
+    "ReferralJudgeConfig",
     "RenderedScenes",
     "ReverseCotConfig",
     "RewardWeights",
