@@ -142,7 +142,8 @@ def _measure_divergence(request: EvaluationRequest, model: PreTrainedModel, rend
     from trimpi.evaluation.divergence_results import measure_divergence
     from trimpi.evaluation.forgetting import forgetting_questions, policy_free
     from trimpi.evaluation.question import SuiteSource
-    from trimpi.models.loading import load_model, resolve_model_path
+    from trimpi.models.loading import load_model, load_processor, resolve_model_path
+    from trimpi.rendering.renderer import Renderer
 
     source = SuiteSource(
         task=request.task, seed=request.seed, skill_examples=request.settings.skill_examples, cache_dir=cache_dir()
@@ -161,6 +162,7 @@ def _measure_divergence(request: EvaluationRequest, model: PreTrainedModel, rend
             max_new_tokens=request.settings.max_new_tokens,
             batch_size=request.settings.batch_size,
             engine=request.engine,
+            base_renderer=Renderer(load_processor(request.base_path), instruction=request.instruction),
             seed=request.seed,
             progress=progress,
         )
