@@ -26,4 +26,11 @@ class RunError(TrimpiError, RuntimeError):
 
 
 class EndpointError(TrimpiError, RuntimeError):
-    """An endpoint that is not set up, that refuses a request, or that does not answer it."""
+    """An endpoint that is not set up, that refuses a request, or that does not answer it.
+
+    `kind` is the cause in a word: the HTTP status, "timeout", "connection"; empty where there is none to name.
+    """
+
+    def __init__(self, message: str, *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind

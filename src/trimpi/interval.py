@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import atanh, comb, sqrt, tanh
 from statistics import NormalDist, fmean, stdev
 
 
@@ -44,6 +44,16 @@ def normal_interval(values: Sequence[float], *, confidence: float = 0.95) -> tup
         raise ValueError(f"the spread of {len(values)} numbers is not known: give two or more")
     margin = NormalDist().inv_cdf(0.5 + confidence / 2) * stdev(values) / sqrt(len(values))
     return fmean(values) - margin, fmean(values) + margin
+
+
+def correlation_interval(correlation: float, n: int, *, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Fisher's interval of Pearson's correlation over `n` pairs; None for three or fewer, which say nothing."""
+    if n <= 3:
+        return None
+    if abs(correlation) >= 1:
+        return correlation, correlation
+    margin = NormalDist().inv_cdf(0.5 + confidence / 2) / sqrt(n - 3)
+    return tanh(atanh(correlation) - margin), tanh(atanh(correlation) + margin)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -169,8 +169,11 @@ def test_a_wrong_choice_of_the_rl_axis_names_the_allowed(override: str, expected
             "stages.0.reverse_cot.generator.omit.0 is 'seed'; allowed is 'temperature' or 'top_p'",
         ),
         ("stages.0.gradient_checkpointing=1", "stages.0.gradient_checkpointing is 1; allowed is true or false"),
-        ("stages.0={type: vmcpt}", "stages.0.type is 'vmcpt'; allowed are 'vm_cpt', 'direct_sft', 'cot_sft', 'rl'"),
-        ("stages.0={}", "stages.0 must be a mapping with a `type`: vm_cpt, direct_sft, cot_sft or rl"),
+        (
+            "stages.0={type: vmcpt}",
+            "stages.0.type is 'vmcpt'; allowed are 'vm_cpt', 'direct_sft', 'cot_sft', 'soft_prompt', 'rl'",
+        ),
+        ("stages.0={}", "stages.0 must be a mapping with a `type`: vm_cpt, direct_sft, cot_sft, soft_prompt or rl"),
         ("task.scenes={seed: 1}", "task.scenes must be a mapping with a `type`: rendered or directory"),
         ("stages.rl.sampler={}", "stages.1.sampler must be a mapping with a `type`: local or vllm"),
         ("stages.1={type: rl}", "stages.1.steps is missing"),

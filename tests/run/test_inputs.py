@@ -42,3 +42,16 @@ def test_a_run_whose_chains_of_thought_are_written_needs_no_key_any_more(
 def test_a_file_of_chains_of_thought_is_read_beforehand(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no chains of thought at"):
         validate_inputs(make_recipe(stages=[{"type": "vm_cpt", "cot": str(tmp_path / "none.jsonl")}]), WordTask())
+
+
+def test_a_judge_that_is_not_set_up_is_refused_while_there_is_something_to_judge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judge = {key: value for key, value in ENDPOINT.items() if key != "type"}
+    recipe = make_recipe(evaluation={"suites": ["referral"], "referral_judge": judge})
+    monkeypatch.delenv("TEST_KEY", raising=False)
+    with pytest.raises(EndpointError, match="TEST_KEY does not hold the API key"):
+        validate_inputs(recipe, WordTask())
+    validate_inputs(recipe, WordTask(), judged=True)
+    monkeypatch.setenv("TEST_KEY", "k")
+    validate_inputs(recipe, WordTask())

@@ -9,6 +9,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trimpi.errors import EndpointError
 from trimpi.evaluation.results import EFFICIENCY
 from trimpi.policies import Policy
 from trimpi.recipe import Recipe, StageConfig
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from trimpi.rendering.renderer import Renderer
+    from trimpi.sampling.sampler import Sampler
 
 CACHE_VARIABLE = "TRIMPI_CACHE"
 
@@ -67,7 +69,6 @@ def evaluate_model(request: EvaluationRequest) -> None:
 
     With the suite `forgetting`, the divergence from the recipe's model is measured too.
     """
-    from trimpi.evaluation import evaluate_suite
     from trimpi.evaluation.efficiency import measure_efficiency
     from trimpi.models.loading import load_model, load_processor
     from trimpi.rendering.renderer import Renderer
@@ -79,22 +80,7 @@ def evaluate_model(request: EvaluationRequest) -> None:
     harness_tasks = _harness_tasks(request)
     model = load_model(request.model_path, dtype=request.model.dtype, attn=request.model.attention)
     sampler = local_sampler(model, renderer, batch_size=request.settings.batch_size, engine=request.engine)
-    for suite in [name for name in request.settings.suites if name != EFFICIENCY]:
-        with request.track(suite) as progress:
-            evaluate_suite(
-                request.task,
-                sampler,
-                renderer,
-                suite=suite,
-                model=request.name,
-                out_dir=request.out_dir,
-                max_new_tokens=request.settings.max_new_tokens,
-                seed=request.seed,
-                examples=request.settings.examples,
-                skill_examples=request.settings.skill_examples,
-                cache_dir=cache_dir(),
-                progress=progress,
-            )
+    unjudged = _evaluate_suites(request, sampler, renderer)
     if "forgetting" in request.settings.suites:
         _measure_divergence(request, model, renderer)
     if harness_tasks is not None:
@@ -113,6 +99,36 @@ def evaluate_model(request: EvaluationRequest) -> None:
             )
     del model, sampler
     _free_accelerator_memory()
+    if unjudged is not None:
+        raise unjudged
+
+
+def _evaluate_suites(request: EvaluationRequest, sampler: Sampler, renderer: Renderer) -> EndpointError | None:
+    """Carry out the suites; a judge that cannot be reached does not keep the others from it, and is returned."""
+    from trimpi.evaluation import evaluate_suite
+
+    unjudged = None
+    for suite in [name for name in request.settings.suites if name != EFFICIENCY]:
+        try:
+            with request.track(suite) as progress:
+                evaluate_suite(
+                    request.task,
+                    sampler,
+                    renderer,
+                    suite=suite,
+                    model=request.name,
+                    out_dir=request.out_dir,
+                    max_new_tokens=request.settings.max_new_tokens,
+                    seed=request.seed,
+                    examples=request.settings.examples,
+                    skill_examples=request.settings.skill_examples,
+                    cache_dir=cache_dir(),
+                    referral_judge=request.settings.referral_judge,
+                    progress=progress,
+                )
+        except EndpointError as error:
+            unjudged = error
+    return unjudged
 
 
 def _require_same_vocabulary(request: EvaluationRequest, renderer: Renderer) -> None:
@@ -126,7 +142,8 @@ def _measure_divergence(request: EvaluationRequest, model: PreTrainedModel, rend
     from trimpi.evaluation.divergence_results import measure_divergence
     from trimpi.evaluation.forgetting import forgetting_questions, policy_free
     from trimpi.evaluation.question import SuiteSource
-    from trimpi.models.loading import load_model, resolve_model_path
+    from trimpi.models.loading import load_model, load_processor, resolve_model_path
+    from trimpi.rendering.renderer import Renderer
 
     source = SuiteSource(
         task=request.task, seed=request.seed, skill_examples=request.settings.skill_examples, cache_dir=cache_dir()
@@ -145,6 +162,7 @@ def _measure_divergence(request: EvaluationRequest, model: PreTrainedModel, rend
             max_new_tokens=request.settings.max_new_tokens,
             batch_size=request.settings.batch_size,
             engine=request.engine,
+            base_renderer=Renderer(load_processor(request.base_path), instruction=request.instruction),
             seed=request.seed,
             progress=progress,
         )

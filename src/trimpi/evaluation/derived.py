@@ -32,13 +32,17 @@ def judge_gold(task: Task, example: Example) -> Judgement | None:
     return task.judge(example, Completion(text=write_response(example.cot or "", example.answer), token_ids=()))
 
 
-def refuse_unjudged(suite: str, source: SuiteSource) -> None:
-    """Raises DataError for a task that cannot judge reasoning, or has nothing to test."""
+def refuse_unjudged(suite: str, source: SuiteSource, *, model_judge: bool = False) -> None:
+    """Raises DataError for a task that cannot judge reasoning, or has nothing to test.
+
+    A `model_judge` scores reasoning for the suite `referral`; it does not tell what is cited, as others need it.
+    """
     requests = source.requests
     if not requests:
         raise DataError(f"the suite {suite!r} has no examples: the test split is empty, or evaluation.examples is 0")
-    if judge_gold(source.task, requests[0]) is None:
+    if judge_gold(source.task, requests[0]) is None and not (model_judge and suite == "referral"):
+        remedy = " or give evaluation.referral_judge" if suite == "referral" else ""
         raise DataError(
             f"the suite {suite!r} holds reasoning against the policy, which this task cannot: "
-            "take it out of evaluation.suites"
+            f"take it out of evaluation.suites{remedy}"
         )

@@ -50,14 +50,18 @@ def kl_to_base(
     max_new_tokens: int,
     batch_size: int,
     engine: Engine = "prefix",
+    base_renderer: Renderer | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[PromptDivergence]:
     """The base model answers every prompt greedily; both models are then led through each answer token by token.
 
-    In the order of the prompts. Raises ModelError when the models do not have the same vocabulary.
+    Each reads the prompts as its own renderer writes them (`base_renderer`; the same unless given): a soft prompt is
+    the model's alone. Tokens that the base does not have are left out of the model's distribution. In the order of the
+    prompts. Raises ModelError when the model lacks some of the base's vocabulary.
     """
-    sampler = local_sampler(base, renderer, batch_size=batch_size, engine=engine)
+    base_renderer = base_renderer or renderer
+    sampler = local_sampler(base, base_renderer, batch_size=batch_size, engine=engine)
     sampled = sampler.sample(
         prompts, samples=1, temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=seed, progress=progress
     )
@@ -66,7 +70,7 @@ def kl_to_base(
     with _evaluating(model, base):
         for rows in _batches([len(completion.token_ids) for completion in completions], batch_size):
             batch = [(prompts[row], completions[row]) for row in rows]
-            for row, kl in zip(rows, _teacher_forced(model, base, renderer, batch), strict=True):
+            for row, kl in zip(rows, _teacher_forced(model, base, (renderer, base_renderer), batch), strict=True):
                 divergences[row] = PromptDivergence(
                     completion=completions[row].text, tokens=len(kl), kl=kl.double().mean().item()
                 )
@@ -95,22 +99,29 @@ def _kl(base: Tensor, other: Tensor) -> Tensor:
 def _teacher_forced(
     model: PreTrainedModel,
     base: PreTrainedModel,
-    renderer: Renderer,
+    renderers: tuple[Renderer, Renderer],
     batch: Sequence[tuple[Prompt, Completion]],
 ) -> list[Tensor]:
     """The KL at every token of every completion: prompts stand right before their completions, padding around them."""
-    inputs = renderer.encode_prompts([prompt for prompt, _ in batch], padding_side="left")
     written = [torch.tensor(completion.token_ids) for _, completion in batch]
-    for name, tensor in _continued(inputs, written, renderer.pad_token_id).items():
-        inputs[name] = tensor
-    longest = max(len(tokens) for tokens in written)
-    theirs, ours = (_logits(network, inputs, longest) for network in (base, model))
-    if theirs.shape != ours.shape:
+    ours, theirs = (
+        _logits(network, _inputs(renderer, batch, written), max(len(tokens) for tokens in written))
+        for network, renderer in zip((model, base), renderers, strict=True)
+    )
+    if theirs.shape[-1] > ours.shape[-1]:
         raise ModelError(
             f"the base model tells {theirs.shape[-1]} tokens apart, this one {ours.shape[-1]}: "
             "set model.path to the model it was trained from"
         )
+    ours = ours[..., : theirs.shape[-1]]
     return [token_kl(theirs[row, : len(tokens)], ours[row, : len(tokens)]) for row, tokens in enumerate(written)]
+
+
+def _inputs(renderer: Renderer, batch: Sequence[tuple[Prompt, Completion]], written: Sequence[Tensor]) -> Any:
+    inputs = renderer.encode_prompts([prompt for prompt, _ in batch], padding_side="left")
+    for name, tensor in _continued(inputs, written, renderer.pad_token_id).items():
+        inputs[name] = tensor
+    return inputs
 
 
 def _logits(network: PreTrainedModel, inputs: Any, longest: int) -> Tensor:

@@ -57,6 +57,7 @@ def measure_divergence(
     max_new_tokens: int,
     batch_size: int,
     engine: Engine,
+    base_renderer: Renderer | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> DivergenceResult:
@@ -90,6 +91,7 @@ def measure_divergence(
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
         engine=engine,
+        base_renderer=base_renderer,
         seed=seed,
         progress=progress,
     )
@@ -104,8 +106,11 @@ def measure_divergence(
 
 
 def require_same_vocabulary(renderer: Renderer, base_processor: Any, *, base: str) -> None:
-    """Raises ModelError when a model's tokens are not its base's: found out before the base's weights load."""
-    if renderer.tokenizer.get_vocab() != base_processor.tokenizer.get_vocab():
+    """Raises ModelError when a model lacks tokens of its base: found out before the base's weights load.
+
+    It may have more, as a soft prompt does.
+    """
+    if not base_processor.tokenizer.get_vocab().items() <= renderer.tokenizer.get_vocab().items():
         raise ModelError(
             f"this model does not have the vocabulary of its base {base}, so the suite 'forgetting' cannot measure how "
             "far it moved: set model.path to the model it was trained from, or leave the suite out"

@@ -1,6 +1,7 @@
 """A language model as the judge of Policy Referral: its prompt, its score read back, and how far it agrees. Torch-free.
 
-The exact judge (`Task.judge`) needs no model; this one is the paper's way (Evaluations, Policy Referral).
+The exact judge (`Task.judge`) needs no model; this one is the paper's way (Evaluations, Policy Referral). It sees the
+policy with its images, but not the request's: it judges how the policy is referred to, not what was seen.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import StatisticsError, correlation, fmean
+
+from trimpi.interval import correlation_interval, mean_interval, wilson_interval
+from trimpi.policies import join_texts
+from trimpi.types import Part
 
 TOP_SCORE = 10
 SCORE = re.compile(r"(?<![a-z])score[^\w-]{0,8}(?P<score>[0-9]{1,3}(?:\.[0-9]{1,6})?)(?![0-9.]*[0-9])", re.IGNORECASE)
@@ -35,23 +40,31 @@ REQUEST_FOR_SCORE = (
 class Agreement:
     """Two judges' scores of the same reasoning, over the `n` that both gave; `unread` had no score that could be read.
 
-    Differences are in points of ten. `within_one` is the share, in [0, 1], that differs by a point or less. The
-    correlations are None where one of the judges gave the same score to all.
+    Differences are in points of ten; `mean_difference` is above 0 where the second judge is the kinder one.
+    `within_one` is the share, in [0, 1], that differs by a point or less. The correlations are None where one of the
+    judges gave the same score to all. Intervals are 95 % ones.
     """
 
     n: int
     unread: int
+    mean_difference: float
     mean_absolute_difference: float
+    mean_absolute_difference_interval: tuple[float, float]
     within_one: float
+    within_one_interval: tuple[float, float]
     pearson: float | None
+    pearson_interval: tuple[float, float] | None
     spearman: float | None
 
 
-def referral_prompt(policy_text: str, request: str, reasoning: str, answer: str) -> str:
+def referral_prompt(policy: Sequence[Part], request: str, reasoning: str, answer: str) -> tuple[Part, ...]:
     """What a judge is asked: policy, request, reasoning and answer between tags that their texts cannot close."""
-    parts = {"policy": policy_text, "request": request, "reasoning": reasoning, "answer": answer}
-    material = "\n\n".join(f"<{tag}>\n{TAG.sub('(', text).strip()}\n</{tag}>" for tag, text in parts.items())
-    return f"{INSTRUCTION.format(top=TOP_SCORE)}\n{material}\n\n{REQUEST_FOR_SCORE}"
+    parts: list[Part] = [f"{INSTRUCTION.format(top=TOP_SCORE)}\n<policy>\n"]
+    parts += [TAG.sub("(", part) if isinstance(part, str) else part for part in policy]
+    parts.append("\n</policy>\n\n")
+    for tag, text in {"request": request, "reasoning": reasoning, "answer": answer}.items():
+        parts.append(f"<{tag}>\n{TAG.sub('(', text).strip()}\n</{tag}>\n\n")
+    return join_texts([*parts, REQUEST_FOR_SCORE])
 
 
 def read_referral_score(text: str) -> float | None:
@@ -70,12 +83,18 @@ def agreement(programmatic: Sequence[float], judged: Sequence[float | None]) -> 
         raise ValueError("there is no pair of scores to compare")
     exact, given = zip(*pairs, strict=True)
     differences = [abs(a - b) for a, b in pairs]
+    pearson, within = _correlation(exact, given), sum(difference <= 1 for difference in differences)
+    low, high = mean_interval([difference / TOP_SCORE for difference in differences])
     return Agreement(
         n=len(pairs),
         unread=len(judged) - len(pairs),
+        mean_difference=fmean(given) - fmean(exact),
         mean_absolute_difference=fmean(differences),
-        within_one=sum(difference <= 1 for difference in differences) / len(pairs),
-        pearson=_correlation(exact, given),
+        mean_absolute_difference_interval=(TOP_SCORE * low, TOP_SCORE * high),
+        within_one=within / len(pairs),
+        within_one_interval=wilson_interval(within, len(pairs)),
+        pearson=pearson,
+        pearson_interval=None if pearson is None else correlation_interval(pearson, len(pairs)),
         spearman=_correlation(_ranks(exact), _ranks(given)),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trimpi.errors import DataError, RecipeError
+from trimpi.errors import DataError, EndpointError, RecipeError
 from trimpi.evaluation.accuracy import accuracy_questions, in_context_questions
 from trimpi.evaluation.asking import ask, prompt_id
 from trimpi.evaluation.branching import branching
@@ -21,9 +21,11 @@ from trimpi.evaluation.override_matrix import override_matrix_details, override_
 from trimpi.evaluation.question import Question, SuiteSource
 from trimpi.evaluation.recitation import recitation_questions
 from trimpi.evaluation.referral import referral
+from trimpi.evaluation.referral_by_model import ModelJudge, referral_by_model
 from trimpi.evaluation.results import ExampleRecord, SuiteResult, load_records, load_result, summarise
 from trimpi.evaluation.retrieval import retrieval_questions
 from trimpi.evaluation.storage import to_jsonl, write_atomically
+from trimpi.recipe import ReferralJudgeConfig
 from trimpi.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -59,10 +61,13 @@ DERIVED: Mapping[str, Callable[[SuiteSource, Sequence[ExampleRecord]], Derivatio
 SUITES = (*QUESTIONS, *DERIVED)
 
 
-def check_suite(suite: str, source: SuiteSource) -> None:
-    """Raises RecipeError for an unknown suite, DataError for one that the task does not have what it takes for."""
+def check_suite(suite: str, source: SuiteSource, *, model_judge: bool = False) -> None:
+    """Raises RecipeError for an unknown suite, DataError for one that the task does not have what it takes for.
+
+    With a `model_judge`, `referral` needs no exact one.
+    """
     if suite in DERIVED:
-        refuse_unjudged(suite, source)
+        refuse_unjudged(suite, source, model_judge=model_judge)
     elif suite not in OF_NO_TASK:
         _questions(suite, source)
 
@@ -80,6 +85,7 @@ def evaluate_suite(
     examples: int | None = None,
     skill_examples: int = 32,
     cache_dir: Path | None = None,
+    referral_judge: ReferralJudgeConfig | None = None,
     progress: Progress | None = None,
 ) -> SuiteResult:
     """Ask a suite's questions greedily, score the completions, write `out_dir/SUITE.json`.
@@ -87,15 +93,23 @@ def evaluate_suite(
     `out_dir/SUITE.jsonl` gets one line per question. `model` names the model in the result. `progress` is handed to
     the sampler. A finished suite of the same model, settings and prompts is read back instead of being run again, an
     interrupted one goes on where it stopped. A suite that looks at the records of `accuracy` has these made first where
-    they are missing. Raises RecipeError for an unknown suite, DataError when there is nothing to ask.
+    they are missing; `referral` also asks the model behind `referral_judge`. Raises RecipeError for an unknown suite,
+    DataError when there is nothing to ask.
     """
     source = SuiteSource(task=task, seed=seed, examples=examples, skill_examples=skill_examples, cache_dir=cache_dir)
     settings: dict[str, Any] = {"suite": suite, "model": model, "seed": seed, "max_new_tokens": max_new_tokens}
     if suite not in DERIVED:
         return _ask(source, sampler, renderer, settings, out_dir=out_dir, progress=progress)
-    refuse_unjudged(suite, source)
+    refuse_unjudged(suite, source, model_judge=referral_judge is not None)
     _ask(source, sampler, renderer, {**settings, "suite": "accuracy"}, out_dir=out_dir, progress=progress)
-    derived = DERIVED[suite](source, load_records(out_dir / "accuracy.jsonl"))
+    records = load_records(out_dir / "accuracy.jsonl")
+    if suite == "referral" and referral_judge is not None:
+        derived = referral_by_model(source, records, ModelJudge(referral_judge, out_dir), progress=progress)
+    else:
+        derived = DERIVED[suite](source, records)
+    if not derived.records and referral_judge is not None:
+        failure = derived.details["language_model"]["failure"]
+        raise EndpointError(f"{referral_judge.model!r} judged no reasoning. {failure or 'No reply holds a score'}")
     if not derived.records:
         raise DataError(f"the suite {suite!r} could judge none of the answers: take it out of evaluation.suites")
     return _write(out_dir, derived.records, settings, seconds=0.0, details=derived.details)

@@ -80,6 +80,39 @@ def _referral(details: Mapping[str, Any]) -> Iterator[str]:
     if details["first_errors"]:
         yield f"first wrong steps by kind: {_counts(details['first_errors'])}"
         yield f"all wrong steps by kind: {_counts(details['step_errors'])}"
+    if "language_model" in details:
+        yield from _language_model(details["language_model"])
+
+
+def _language_model(found: Mapping[str, Any]) -> Iterator[str]:
+    name, usage = found["model"], found["usage"]
+    if found["score"] is not None:
+        low, high = found["score_interval"]
+        yield f"{name} as the judge scores it {found['score']:.2f} of 10 (n = {found['n']}; {low:.2f} - {high:.2f})"
+    agreement = found["agreement"]
+    if agreement is not None:
+        low, high = agreement["mean_absolute_difference_interval"]
+        near, n = round(agreement["within_one"] * agreement["n"]), agreement["n"]
+        line = (
+            f"it differs from the exact judge by {agreement['mean_absolute_difference']:.2f} points in the mean "
+            f"({low:.2f} - {high:.2f}), by one or less in {rate(near, n)}"
+        )
+        if agreement["pearson_interval"] is not None:
+            low, high = agreement["pearson_interval"]
+            line += f"; their correlation is {agreement['pearson']:.2f} ({low:.2f} - {high:.2f})"
+        yield line
+    if found["unread"]:
+        yield f"{found['unread']} of its {found['asked']} judgements have no score that can be read"
+    if found["failed"]:
+        failed = sum(found["failed"].values())
+        yield (
+            f"{failed} of {found['asked']} responses it did not judge ({_counts(found['failed'])}); evaluate again to "
+            f"ask about those only. The last time: {found['failure']}"
+        )
+    yield (
+        f"{name} was paid {usage['answers']:,} answers: {usage['prompt_tokens']:,} tokens read, "
+        f"{usage['completion_tokens']:,} written"
+    )
 
 
 def _branching(details: Mapping[str, Any]) -> Iterator[str]:

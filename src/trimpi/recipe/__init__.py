@@ -11,7 +11,7 @@ from trimpi.recipe.cots import (
 from trimpi.recipe.difference import recipe_differences
 from trimpi.recipe.efficiency import EfficiencyConfig
 from trimpi.recipe.endpoint import EndpointConfig
-from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, SuiteName
+from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, ReferralJudgeConfig, SuiteName
 from trimpi.recipe.grid import SweepJob, load_sweep
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
@@ -40,6 +40,7 @@ from trimpi.recipe.stages import (
     DirectSftConfig,
     LoraConfig,
     RlConfig,
+    SoftPromptConfig,
     StageConfig,
     SupervisedConfig,
     TrainingConfig,
@@ -85,6 +86,7 @@ __all__ = [
     "OverlongConfig",
     "PolicyAwareShare",
     "Recipe",
+    "ReferralJudgeConfig",
     "RenderedScenes",
     "ReverseCotConfig",
     "ReverseKlTeacher",
@@ -95,6 +97,7 @@ __all__ = [
     "SceneDirectory",
     "SceneSource",
     "ScheduledShare",
+    "SoftPromptConfig",
     "StageConfig",
     "SuiteName",
     "SupervisedConfig",

@@ -28,7 +28,7 @@ BOUNDS = {
 }
 
 TAGS = {
-    "stages": "vm_cpt, direct_sft, cot_sft or rl",
+    "stages": "vm_cpt, direct_sft, cot_sft, soft_prompt or rl",
     "scenes": "rendered or directory",
     "data": "generated or directory",
     "task": "clevr or gta",

@@ -126,6 +126,27 @@ class CotSftConfig(CotTrainingConfig):
     lora: LoraConfig | None = Field(default_factory=LoraConfig)
 
 
+class SoftPromptConfig(CotTrainingConfig):
+    """A baseline: `tokens` learned embeddings in front of every policy-free prompt, and nothing else trained.
+
+    They are tokens of the model's vocabulary, so they count among those of every prompt.
+    """
+
+    type: Literal["soft_prompt"] = "soft_prompt"
+    tokens: Count = 32
+    learning_rate: Positive = 1e-2
+    batch_size: Count = 16
+    epochs: Positive = 5
+
+    @model_validator(mode="after")
+    def _nothing_else(self) -> Self:
+        if self.lora is not None:
+            raise ValueError("lora must be null: a soft prompt trains its own embeddings only; cot_sft trains adapters")
+        if self.weight_decay:
+            raise ValueError("weight_decay must be 0: it would change the embeddings of every other token, too")
+        return self
+
+
 class RlConfig(TrainingConfig):
     """Reinforcement learning with PolicyRollout (paper, Training, 3), GRPO or DAPO.
 
@@ -189,4 +210,6 @@ class RlConfig(TrainingConfig):
         return self
 
 
-StageConfig = Annotated[VmCptConfig | DirectSftConfig | CotSftConfig | RlConfig, Field(discriminator="type")]
+StageConfig = Annotated[
+    VmCptConfig | DirectSftConfig | CotSftConfig | SoftPromptConfig | RlConfig, Field(discriminator="type")
+]

@@ -11,6 +11,7 @@ STAGE_LABELS: Mapping[str, str] = {
     "vm_cpt": "VM-CPT",
     "direct_sft": "Direct SFT",
     "cot_sft": "CoT SFT",
+    "soft_prompt": "Soft prompt",
     "rl": "RL",
 }
 SUITES: Mapping[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from trimpi.evaluation.results import majority_rate
 from trimpi.policies import Policy
-from trimpi.recipe import CotSftConfig, DirectSftConfig, Recipe, RlConfig, StageConfig, VmCptConfig
+from trimpi.recipe import CotSftConfig, DirectSftConfig, Recipe, RlConfig, SoftPromptConfig, StageConfig, VmCptConfig
 from trimpi.rewards.response import write_response
 from trimpi.run.data import SPLITS
 from trimpi.run.directory import stage_name
@@ -18,6 +18,8 @@ from trimpi.run.inputs import validate_inputs
 from trimpi.tasks.base import Task
 from trimpi.tasks.selection import first_per_policy
 from trimpi.types import Example
+
+SupervisedStage = VmCptConfig | DirectSftConfig | CotSftConfig | SoftPromptConfig
 
 SAMPLED_EXAMPLES = 32
 """Mean lengths are estimated from the first so many examples of a split."""
@@ -136,17 +138,21 @@ def _summarise_stage(
     else:
         passes = max(1, round(len(examples) * stage.epochs))
         steps = ceil(passes / (stage.batch_size * stage.gradient_accumulation * processes))
-        aware = isinstance(stage, VmCptConfig) or stage.prompt == "policy_aware"
-        prompt = train.policy_aware_tokens if aware else train.policy_free_tokens
+        prompt = _prompt_tokens(stage, train)
         total = passes * (prompt + _response_tokens(stage, examples[:SAMPLED_EXAMPLES], tokens))
     return StageSummary(
         name=name, examples=len(examples), steps=steps, tokens=total, tokens_are_a_bound=isinstance(stage, RlConfig)
     )
 
 
-def _response_tokens(
-    stage: VmCptConfig | DirectSftConfig | CotSftConfig, examples: Sequence[Example], tokens: TokenCounter
-) -> float:
+def _prompt_tokens(stage: SupervisedStage, train: SplitSummary) -> float:
+    if isinstance(stage, SoftPromptConfig):
+        return stage.tokens + train.policy_free_tokens
+    aware = isinstance(stage, VmCptConfig) or stage.prompt == "policy_aware"
+    return train.policy_aware_tokens if aware else train.policy_free_tokens
+
+
+def _response_tokens(stage: SupervisedStage, examples: Sequence[Example], tokens: TokenCounter) -> float:
     reasons = not isinstance(stage, DirectSftConfig)
     return fmean(
         tokens.response(write_response((example.cot or "") if reasons else None, example.answer))

@@ -42,13 +42,24 @@ def _prepare(recipe: Recipe, run: RunDirectory, base_model: Path, services: RunS
         return services.build_task(recipe, lambda done, total: None)
     with services.reporter.track("preparing the data") as progress:
         task = services.build_task(recipe, progress)
-        validate_inputs(recipe, task, sampled=run.sampled_stages())
+        validate_inputs(recipe, task, sampled=run.sampled_stages(), judged=_is_judged(recipe, run))
     # Only now: a recipe that turned out wrong can then be mended and started again in the same directory.
     run.claim(recipe)
     manifest.open_manifest(run, recipe, task, base_model=base_model, processes=services.processes.count)
     write_data(task, run.data)
     services.processes.barrier()
     return task
+
+
+def _evaluated(recipe: Recipe) -> list[str]:
+    """The models that a recipe has evaluated, in order."""
+    names = [stage_name(number, stage.type) for number, stage in enumerate(recipe.stages, start=1)]
+    kept = names if recipe.evaluation.after == "every_stage" else names[-1:]
+    return [BASE_NAME, *kept] if recipe.evaluation.base else kept
+
+
+def _is_judged(recipe: Recipe, run: RunDirectory) -> bool:
+    return all((run.evaluation(name) / "referral.json").is_file() for name in _evaluated(recipe))
 
 
 class _Execution:
@@ -66,15 +77,14 @@ class _Execution:
         self._names = [stage_name(number, stage.type) for number, stage in enumerate(recipe.stages, start=1)]
 
     def carry_out(self) -> Path | None:
-        if self._recipe.evaluation.base:
+        if BASE_NAME in _evaluated(self._recipe):
             self._evaluate(BASE_NAME, self._base_model, last=not self._names)
         parent, model_path = BASE_NAME, self._base_model
         for name, config in zip(self._names, self._recipe.stages, strict=True):
             self._stage(name, config, parent=parent, model_path=model_path)
             parent, model_path = name, self._run.stage(name)
-            last = name == self._names[-1]
-            if last or self._recipe.evaluation.after == "every_stage":
-                self._evaluate(name, model_path, last=last)
+            if name in _evaluated(self._recipe):
+                self._evaluate(name, model_path, last=name == self._names[-1])
         return self._finish() if self._main else None
 
     def _stage(self, name: str, config: StageConfig, *, parent: str, model_path: Path) -> None:

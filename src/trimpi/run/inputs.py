@@ -18,17 +18,18 @@ from trimpi.tasks.base import Task
 from trimpi.tasks.selection import first_per_policy
 
 
-def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ()) -> None:
+def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = (), judged: bool = False) -> None:
     """Check gold answers, suites, chains of thought that stages will read, and the way to endpoints that write them.
 
-    `sampled` names the stages whose chains of thought are written already: they need no endpoint any more. Raises
-    DataError for the first wrong answer, suite or chain of thought, EndpointError for an endpoint that is not set up,
-    and RecipeError when the recipe asks for benchmarks and what asks them is not installed.
+    `sampled` names the stages whose chains of thought are written already, `judged` says that no reasoning is left for
+    a language model to judge: they need no endpoint any more. Raises DataError for the first wrong answer, suite or
+    chain of thought, EndpointError for an endpoint that is not set up, and RecipeError when the recipe asks for
+    benchmarks and what asks them is not installed.
     """
     if recipe.evaluation.harness is not None:
         check_harness(recipe.evaluation.harness)
     task.validate()
-    validate_suites(recipe, task)
+    validate_suites(recipe, task, judged=judged)
     for number, stage in enumerate(recipe.stages, start=1):
         if not isinstance(stage, CotTrainingConfig):
             continue
@@ -41,9 +42,15 @@ def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = ())
             endpoint_access(sampling.generator)
 
 
-def validate_suites(recipe: Recipe, task: Task) -> None:
-    """Raises DataError for the first suite of the recipe that the task does not have what it takes for."""
+def validate_suites(recipe: Recipe, task: Task, *, judged: bool = False) -> None:
+    """Raises DataError for the first suite of the recipe that the task does not have what it takes for.
+
+    EndpointError where the judge's endpoint is not set up, unless all that it is to judge is `judged`.
+    """
     source = SuiteSource(task=task, seed=recipe.data_seed, examples=recipe.evaluation.examples)
+    judge = recipe.evaluation.referral_judge
     for suite in recipe.evaluation.suites:
         if suite != EFFICIENCY:
-            check_suite(suite, source)
+            check_suite(suite, source, model_judge=judge is not None)
+    if "referral" in recipe.evaluation.suites and judge is not None and not judged:
+        endpoint_access(judge)

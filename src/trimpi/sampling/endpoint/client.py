@@ -33,10 +33,14 @@ OTHER_REMEDY = "check model and base_url"
 
 
 class Failure(Exception):
-    """An attempt that another one may mend. `retry_after` is what the server asks to wait, in seconds."""
+    """An attempt that another one may mend. `retry_after` is what the server asks to wait, in seconds.
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+    `kind` is as in `EndpointError`.
+    """
+
+    def __init__(self, reason: str, *, kind: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
+        self.kind = kind
         self.retry_after = retry_after
 
 
@@ -60,12 +64,12 @@ class ChatClient:
         except openai.APIStatusError as error:
             return self._refused(error)
         except openai.APITimeoutError:
-            raise Failure(f"no answer within {self._config.timeout:g} s") from None
+            raise Failure(f"no answer within {self._config.timeout:g} s", kind="timeout") from None
         except openai.APIConnectionError as error:
-            raise Failure(f"the connection failed ({error.__cause__ or error})") from None
+            raise Failure(f"the connection failed ({error.__cause__ or error})", kind="connection") from None
         answer = read_answer(response.text)
         if answer is None:
-            raise Failure(f"what came is no chat completion: {self._quote(response.text)}")
+            raise Failure(f"what came is no chat completion: {self._quote(response.text)}", kind="no completion")
         return answer
 
     def close(self) -> None:
@@ -79,13 +83,15 @@ class ChatClient:
         said = f"{status}: {self._quote(details.get('message') or error.response.text)}"
         passes = status >= 500 or status in BUSY
         if passes and details.get("code") != NO_CREDIT:
-            raise Failure(said, retry_after=retry_after(error.response.headers, wall=self._clock.wall()))
+            wait = retry_after(error.response.headers, wall=self._clock.wall())
+            raise Failure(said, kind=str(status), retry_after=wait)
         remedy = REMEDIES.get(status, OTHER_REMEDY)
         if status == 401 and self._config.api_key_env is None:
             remedy = "it asks for a key: name the environment variable that holds it in api_key_env"
         remedy = remedy.replace("{api_key_env}", self._config.api_key_env or "(no key)")
         raise EndpointError(
-            f"{self._access.base_url} refuses a request to the model {self._config.model!r} ({said}): {remedy}"
+            f"{self._access.base_url} refuses a request to the model {self._config.model!r} ({said}): {remedy}",
+            kind=str(status),
         )
 
     def _quote(self, text: object) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 from trimpi.errors import EndpointError
 from trimpi.recipe import EndpointConfig
@@ -19,6 +19,8 @@ from trimpi.sampling.endpoint.pacing import Clock, Pace, retry_delay
 from trimpi.sampling.endpoint.requests import ChatRequest, request_body, request_key
 from trimpi.sampling.sampler import Progress
 
+PATIENCE = 3
+"""Requests that fail one after the other before nothing more is sent."""
 LONGEST_WAIT = 600.0
 """Seconds that a server may ask us to wait; after more than that it is better to start again later."""
 
@@ -47,7 +49,7 @@ class Endpoint:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._config = config
-        self._answers = answers
+        self._answers_path = answers
         self._clock = clock or Clock()
         self._draw = draw
         self._used: dict[str, Answer] = {}
@@ -63,38 +65,71 @@ class Endpoint:
         Only what the store does not hold is sent. Interrupted, or stopped by an EndpointError (no access, a refusal, no
         answer after all retries), it lets requests under way finish, and keeps their answers.
         """
+        return [_or_raise(answer) for answer in self._answers(requests, patience=1, progress=progress)]
+
+    def attempt(
+        self, requests: Sequence[ChatRequest], *, progress: Progress | None = None
+    ) -> list[Answer | EndpointError]:
+        """As `complete`, but a request that fails leaves its error in place of an answer, and the others go on.
+
+        After three failures in a row nothing more is sent, and the last error stands for the rest, too.
+        """
+        return self._answers(requests, patience=PATIENCE, progress=progress)
+
+    def _answers(
+        self, requests: Sequence[ChatRequest], *, patience: int, progress: Progress | None
+    ) -> list[Answer | EndpointError]:
         keys = [request_key(request, self._config) for request in requests]
-        with open_answers(self._answers) as store:
+        failed: dict[str, EndpointError] = {}
+        with open_answers(self._answers_path) as store:
             missing = {key: request for key, request in zip(keys, requests, strict=True) if store.get(key) is None}
             if missing:
-                self._ask(missing, store, _counted(progress, keys, missing))
+                failed = self._ask(missing, store, _counted(progress, keys, missing), patience=patience)
             elif progress is not None:
                 progress(len(keys), len(keys))
             answers = {key: answer for key in keys if (answer := store.get(key)) is not None}
         self._used.update(answers)
-        return [answers[key] for key in keys]
+        return [answers[key] if key in answers else failed[key] for key in keys]
 
-    def _ask(self, missing: Mapping[str, ChatRequest], store: AnswerStore, done: Callable[[str], None]) -> None:
-        asking = _Asking(self._config, store, self._clock, self._draw)
+    def _ask(
+        self,
+        missing: Mapping[str, ChatRequest],
+        store: AnswerStore,
+        done: Callable[[str], None],
+        *,
+        patience: int,
+    ) -> dict[str, EndpointError]:
+        """Send what is missing; the error of every request that has no answer in the store now."""
+        try:
+            asking = _Asking(self._config, store, self._clock, self._draw, patience=patience)
+        except EndpointError as error:
+            return dict.fromkeys(missing, error)
         try:
             with ThreadPoolExecutor(max_workers=self._config.concurrency) as threads:
                 try:
                     futures = {threads.submit(asking.ask, key, request): key for key, request in missing.items()}
                     for future in as_completed(futures):
                         future.result()
-                        done(futures[future])
+                        if not asking.stop.is_set():
+                            done(futures[future])
                 except BaseException:
                     asking.stop.set()
                     threads.shutdown(wait=False, cancel_futures=True)
                     raise
         finally:
             asking.client.close()
+        return {key: asking.failed.get(key, asking.last) for key in missing if asking.last is not None}
 
 
 class _Asking:
-    """What the threads of one call share. `stop` ends every wait, and nothing is sent after it."""
+    """What the threads of one call share. `stop` ends every wait, and nothing is sent after it.
 
-    def __init__(self, config: EndpointConfig, store: AnswerStore, clock: Clock, draw: Callable[[], float]) -> None:
+    It is set by the `patience`-th request in a row that fails. `failed` are the requests that did, `last` the last one.
+    """
+
+    def __init__(
+        self, config: EndpointConfig, store: AnswerStore, clock: Clock, draw: Callable[[], float], *, patience: int
+    ) -> None:
         self._config = config
         self._access = endpoint_access(config)
         self._store = store
@@ -102,17 +137,41 @@ class _Asking:
         self._draw = draw
         self._pace = Pace(config.requests_per_minute, clock)
         self.client = ChatClient(config, self._access, clock)
+        self._patience = patience
+        self._in_a_row = 0
+        self._counting = Lock()
+        self.failed: dict[str, EndpointError] = {}
+        self.last: EndpointError | None = None
         self.stop = Event()
 
     def ask(self, key: str, request: ChatRequest) -> None:
-        """Get one answer and keep it."""
+        """Get one answer and keep it, or the error in its place."""
         try:
             answer = self._answer(request)
-            if answer is not None:
-                self._store.keep(key, answer)
+        except EndpointError as error:
+            self._fail(key, error)
+            return
         except BaseException:
             self.stop.set()
             raise
+        if answer is not None:
+            self._keep(key, answer)
+
+    def _keep(self, key: str, answer: Answer) -> None:
+        try:
+            self._store.keep(key, answer)
+        except BaseException:
+            self.stop.set()
+            raise
+        with self._counting:
+            self._in_a_row = 0
+
+    def _fail(self, key: str, error: EndpointError) -> None:
+        with self._counting:
+            self.failed[key] = self.last = error
+            self._in_a_row += 1
+            if self._in_a_row >= self._patience:
+                self.stop.set()
 
     def _answer(self, request: ChatRequest) -> Answer | None:
         """Attempts until one succeeds; None when the others were stopped meanwhile."""
@@ -142,8 +201,15 @@ class _Asking:
         return EndpointError(
             f"{self._access.base_url} {problem}; the last time: {failure}. Answers that came are kept in "
             f"{self._store.path}: start again later to go on, or change retries, timeout, concurrency or "
-            "requests_per_minute"
+            "requests_per_minute",
+            kind=failure.kind,
         )
+
+
+def _or_raise(answer: Answer | EndpointError) -> Answer:
+    if isinstance(answer, EndpointError):
+        raise answer
+    return answer
 
 
 def usage_of(answers: Iterable[Answer]) -> Usage:

@@ -6,16 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from trimpi.cot.store import CotRecord
 from trimpi.errors import DataError
-from trimpi.recipe import CotSftConfig, DirectSftConfig, VmCptConfig
+from trimpi.recipe import CotSftConfig, DirectSftConfig, SoftPromptConfig, VmCptConfig
 from trimpi.rendering.masks import LossOn
 from trimpi.rendering.renderer import Renderer, TrainingExample
 from trimpi.rewards.response import write_response
 from trimpi.tasks.base import Task
 from trimpi.types import Example
 
-SupervisedStage = VmCptConfig | DirectSftConfig | CotSftConfig
+SupervisedStage = VmCptConfig | DirectSftConfig | CotSftConfig | SoftPromptConfig
 
-LOSS_ON: Mapping[str, LossOn] = {"vm_cpt": "text", "direct_sft": "response", "cot_sft": "response"}
+LOSS_ON: Mapping[str, LossOn] = {
+    "vm_cpt": "text",
+    "direct_sft": "response",
+    "cot_sft": "response",
+    "soft_prompt": "response",
+}
 """VM-CPT learns every text token, the policy's too; fine-tuning learns the response."""
 
 
@@ -32,7 +37,8 @@ def training_rows(
 
     Raises DataError when a chain of thought is of no training example, or when no row is left.
     """
-    policy_aware = isinstance(config, VmCptConfig) or config.prompt == "policy_aware"
+    fine_tuning = isinstance(config, DirectSftConfig | CotSftConfig)
+    policy_aware = isinstance(config, VmCptConfig) or (fine_tuning and config.prompt == "policy_aware")
     if cots is None:
         pairs = [(example, write_response(None, example.answer)) for example in examples]
     else:

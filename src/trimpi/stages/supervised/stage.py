@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from datasets import Dataset
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, ProcessorMixin
 from trl import SFTConfig
 
 from trimpi.models import load_model, load_processor
+from trimpi.recipe import SoftPromptConfig
 from trimpi.rendering.renderer import Renderer, TrainingExample
 from trimpi.sampling.batches import prompt_length
 from trimpi.stages.adapters import peft_config
@@ -19,6 +20,7 @@ from trimpi.stages.ordering import batched_order
 from trimpi.stages.supervised.collator import RowCollator
 from trimpi.stages.supervised.cots import stage_cots
 from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, training_rows
+from trimpi.stages.supervised.soft_prompt import add_soft_prompt, train_rows_only
 from trimpi.stages.training import METRICS_FILE, finish_training
 from trimpi.stages.trl_seams import SupervisedTrainer
 from trimpi.stages.work import count_weights, supervised_cost
@@ -26,7 +28,7 @@ from trimpi.tasks.selection import first_per_policy
 
 
 def run_supervised(config: SupervisedStage, context: StageContext) -> StageResult:
-    """Run vm_cpt, direct_sft or cot_sft."""
+    """Run vm_cpt, direct_sft, cot_sft or soft_prompt."""
     arguments = SFTConfig(
         **common_arguments(config, context, batch_size=config.batch_size),
         gradient_accumulation_steps=config.gradient_accumulation,
@@ -36,8 +38,9 @@ def run_supervised(config: SupervisedStage, context: StageContext) -> StageResul
         max_length=None,
     )
     processor = load_processor(context.model_path)
-    renderer = Renderer(processor, instruction=context.instruction)
     model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
+    soft = _add_soft_prompt(config, context, model, processor)
+    renderer = Renderer(processor, instruction=context.instruction)
     rows = _rows(config, context, model, renderer)
     collator = RowCollator(rows, renderer, loss_on=LOSS_ON[config.type], max_length=_context_length(model))
     callback = StageCallback(context.output_dir / METRICS_FILE, progress=context.progress)
@@ -51,12 +54,22 @@ def run_supervised(config: SupervisedStage, context: StageContext) -> StageResul
         peft_config=peft_config(config.lora, model),
         engine=context.engine,
     )
-    weights = count_weights(trainer.network)
+    weights = replace(count_weights(trainer.network), **({"adapters": soft} if soft else {}))
     result = finish_training(trainer, callback, context, processor)
     cost = supervised_cost(
         config, weights, tokens=result.tokens, rows=rows, renderer=renderer, model_config=model.config
     )
     return replace(result, cost=cost)
+
+
+def _add_soft_prompt(
+    config: SupervisedStage, context: StageContext, model: PreTrainedModel, processor: ProcessorMixin
+) -> int:
+    """How many weights of a soft prompt are to be trained, and nothing else; 0 for every other stage."""
+    if not isinstance(config, SoftPromptConfig):
+        return 0
+    train_rows_only(model, add_soft_prompt(model, processor, config.tokens, list(context.task.policies.values())))
+    return config.tokens * model.get_input_embeddings().weight.shape[1]
 
 
 def _rows(
