@@ -124,7 +124,7 @@ def test_the_same_total_of_rollouts_whatever_the_share() -> None:
 )
 def test_a_wrong_choice_of_the_rl_axis_names_the_allowed(override: str, expected: str) -> None:
     with pytest.raises(RecipeError) as error:
-        load_recipe(QUICKSTART, [override])
+        load_recipe(Path("recipes/quickstart.yaml"), [override])
     assert expected in str(error.value)
 
 
