@@ -33,6 +33,7 @@ from trimpi.recipe.stages import (
 )
 from trimpi.recipe.task import (
     ClevrTaskConfig,
+    CustomTaskConfig,
     GtaDirectory,
     GtaTaskConfig,
     RenderedScenes,
@@ -47,6 +48,7 @@ __all__ = [
     "CotSamplingConfig",
     "CotSftConfig",
     "CotTrainingConfig",
+    "CustomTaskConfig",
     "DirectSftConfig",
     "EfficiencyConfig",
     "EndpointConfig",

@@ -17,7 +17,7 @@ from trimpi.recipe.yaml_text import parse_yaml, write_yaml
 
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     """Read a YAML recipe with `key.path=value` overrides. Raises RecipeError, in one line, for anything wrong."""
-    data = read_recipe_data(path)
+    data = _beside(path, read_recipe_data(path))
     return parse_recipe(apply_overrides(data, overrides), source=str(path))
 
 
@@ -34,6 +34,14 @@ def read_recipe_data(path: Path) -> dict[str, Any]:
         held = "nothing" if data is None else f"a {type(data).__name__}"
         raise RecipeError(f"recipe {path} holds {held}, not a mapping; it needs at least name, task and stages")
     return data
+
+
+def _beside(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """The same with the folder of a user's own task, which a recipe names relative to itself, by its whole path."""
+    task = data.get("task")
+    if not (isinstance(task, dict) and task.get("type") == "custom" and isinstance(task.get("path"), str)):
+        return data
+    return {**data, "task": {**task, "path": str((path.parent / task["path"]).resolve())}}
 
 
 def parse_recipe(data: dict[str, Any], *, source: str) -> Recipe:
