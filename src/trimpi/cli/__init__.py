@@ -12,6 +12,7 @@ from trimpi.cli.cot import cot
 from trimpi.cli.data import data
 from trimpi.cli.evaluate import evaluate
 from trimpi.cli.failures import reported
+from trimpi.cli.init import init
 from trimpi.cli.report import report
 from trimpi.cli.run import run
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("init")(reported(init))
 app.command("run")(reported(run))
 app.command("check")(reported(check))
 app.command("data")(reported(data))

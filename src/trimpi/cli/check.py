@@ -18,12 +18,20 @@ def check(recipe_file: RecipeFile, overrides: Overrides = None) -> None:
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import quiet_libraries, task_of, token_counter
     from trimpi.cli.tables import check_tables
+    from trimpi.errors import DataError
     from trimpi.run.check import check_recipe
 
     with make_reporter().track("preparing the data") as progress:
         task = task_of(recipe, progress)
     quiet_libraries()
+    faults = task.gold_faults()
+    for fault in faults:
+        typer.echo(f"{fault.place}: {fault.message}", err=True)
+    if faults:
+        raise DataError(f"{len(faults)} examples are wrong as they stand: mend the rows above, or the reward")
     result = check_recipe(recipe, task, token_counter(recipe))
-    for table in check_tables(result):
+    for table in check_tables(result, recipe.evaluation.break_even):
         Console().print(table)
+    for finding in result.findings:
+        typer.echo(f"look at {finding.place}: {finding.message}")
     typer.echo(f"{recipe_file}: ready to run")

@@ -34,6 +34,7 @@ TAGS = {
     "task": "clevr, gta or custom",
     "sampler": "local or vllm",
     "generator": "model or endpoint",
+    "content": "text, image or image_url",
     "reward": "exact, choice, json, regex, numeric, similarity, tool_call, judge or function",
 }
 SECRET = ("api_key_env", "base_url")

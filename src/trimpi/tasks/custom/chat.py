@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trimpi.errors import DataError
 from trimpi.recipe.strict import StrictModel
@@ -50,6 +50,11 @@ class ImageContent(StrictModel):
 Content = Annotated[TextContent | ImageUrlContent | ImageContent, Field(discriminator="type")]
 
 
+def as_parts(content: Any) -> Any:
+    """A text alone as the list of parts that it is short for."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
 class CalledFunction(StrictModel):
     name: str = Field(min_length=1)
     arguments: str | dict[str, Any] = Field(default_factory=dict)
@@ -65,7 +70,7 @@ class ChatMessage(StrictModel):
     """One message. `refusal` and the like of an endpoint's answers are not taken."""
 
     role: Literal["user", "assistant", "tool", "system", "developer"]
-    content: str | list[Content] | None = None
+    content: Annotated[list[Content] | None, BeforeValidator(as_parts)] = None
     name: str | None = None
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
@@ -127,10 +132,8 @@ def _add(
     """Add a message to its turn; how many places for the row's images it has."""
     places = 0
     texts: list[str] = []
-    for part in [message.content] if isinstance(message.content, str) else message.content or []:
-        if isinstance(part, str):
-            texts.append(part)
-        elif isinstance(part, TextContent):
+    for part in message.content or []:
+        if isinstance(part, TextContent):
             texts.append(part.text)
         elif isinstance(part, ImageUrlContent):
             turn.images.append(ImagePart(path=image_of(part.image_url.url)))

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from trimpi.errors import DataError
 from trimpi.recipe.messages import explain
@@ -29,12 +29,17 @@ from trimpi.types import ImagePart, Message
 BYTE_ORDER_MARK = "\ufeff"
 
 
+def as_messages(prompt: Any) -> Any:
+    """A text alone as the one message of the user that it is short for."""
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+
+
 class RowData(StrictModel):
     """A line as it is written."""
 
     id: str = Field(min_length=1)
     policy: str | None = None
-    prompt: str | list[ChatMessage] = Field(min_length=1)
+    prompt: Annotated[list[ChatMessage], BeforeValidator(as_messages), Field(min_length=1)]
     images: list[str] = Field(default_factory=list)
     answer: Any
     cot: str | None = None
@@ -74,9 +79,8 @@ def read_row(data: dict[str, Any], *, place: str, folder: Path) -> Row:
         row = RowData.model_validate(data)
     except ValidationError as error:
         raise DataError(f"{place}: {explain(error, data)}") from None
-    prompt = [ChatMessage(role="user", content=row.prompt)] if isinstance(row.prompt, str) else row.prompt
     try:
-        turns = read_chat(prompt, row.images, partial(_image, folder))
+        turns = read_chat(row.prompt, row.images, partial(_image, folder))
         answer = _answer(row.answer)
         _refuse_markup(row.cot, answer)
     except DataError as error:

@@ -33,9 +33,13 @@ def example_row(example: Example, folder: Path | None = None) -> dict[str, Any]:
 
 def write_rows(rows: Iterable[Mapping[str, Any]], file: Path) -> None:
     """One row per line, in one step: a reader never sees half of them."""
+    write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), file)
+
+
+def write_text(text: str, file: Path) -> None:
+    """The file with this text and nothing else, in one step."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     unfinished.write_text(text, encoding="utf-8", newline="\n")
     unfinished.replace(file)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -14,11 +14,13 @@ from trimpi.recipe.rewards import JudgeReward
 from trimpi.rewards.grade import Grade, score_answer
 from trimpi.rewards.response import write_response
 from trimpi.tasks.base import Task
+from trimpi.tasks.custom.findings import policy_findings
 from trimpi.tasks.custom.folder import PolicyFile, policy_named, read_policies
 from trimpi.tasks.custom.judge import Judge
 from trimpi.tasks.custom.places import inside
 from trimpi.tasks.custom.rewards import build_grader
 from trimpi.tasks.custom.row_reader import Row, read_rows, request_parts
+from trimpi.tasks.findings import Finding
 from trimpi.types import Completion, Example, Score, Split
 
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -106,13 +108,34 @@ class CustomTask(Task):
         """The file and line of an example."""
         return str(example.meta["place"])
 
+    def findings(self) -> Sequence[Finding]:
+        """What is doubtful in policies and rows, and sections that no row exercises."""
+        of_policies = [found for read in self.files.values() for found in policy_findings(read)]
+        return [*of_policies, *super().findings(), *self._unexercised()]
+
     def _validate_example(self, example: Example) -> None:
-        try:
-            if isinstance(self._config.reward, JudgeReward):
-                return  # its gold answer scores by being that, and asking about a wrong one would have to be paid
+        if not isinstance(self._config.reward, JudgeReward):  # asking a judge about wrong answers would have to be paid
             super()._validate_example(example)
-        except DataError as error:
-            raise DataError(f"{self.place(example)}: {error}") from None
+
+    def _unexercised(self) -> Iterator[Finding]:
+        """Sections with a heading that no row of a split names or cites, where any does."""
+        counts = {split: self.coverage(split) for split in SPLITS}
+        for name, read in self.files.items():
+            labels = [(section, self._label(name, section.id)) for section in read.sections if section.title]
+            if labels and not any(counts[split][label] for split in SPLITS for _, label in labels):
+                yield Finding(
+                    place=str(read.file),
+                    message="no row says which sections decide it, so nobody knows which are exercised: cite headings "
+                    'in cot, or give rows "sections": ["..."]',
+                )
+                continue
+            for section, label in labels:
+                missing = [split for split in SPLITS if not counts[split][label]]
+                if missing:
+                    yield Finding(
+                        place=f"{read.file}:{section.line}",
+                        message=f"no {' and no '.join(missing)} row exercises the section {section.title!r}",
+                    )
 
     def _worth(self, example: Example, answer: str) -> float:
         return self.score(example, Completion(text=write_response("", answer), token_ids=())).value
