@@ -26,7 +26,8 @@ from trimpi.tasks.custom.row_writer import write_rows
 FOLDER = Path(__file__).parent
 TRAIN, TEST = 150, 100
 SEED = 20
-TIERS = "ABCD"
+TIERS = "AABCDD"
+"""A and D twice, since the policy asks for them."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class Tier:
     """A condition on the customer's account."""
 
     id: str
-    tiers: str
+    tier: str
     yes: Photo | Tier | str
     no: Photo | Tier | str
 
-    def ask(self) -> str:
-        return f"Condition {self.id}: Is the account {' or '.join(self.tiers)}?"
+    def ask(self, tier: str) -> str:
+        return f"Condition {self.id}: Account {tier} is {self.tier}?"
 
 
 DESK = Photo(
@@ -63,14 +64,14 @@ DESK = Photo(
     shown="red",
     yes=Tier(
         id="1.1",
-        tiers="AB",
+        tier="A",
         yes="Case 1",
         no=Photo(id="1.1.2", values={"color": "red", "material": "metal"}, yes="Case 2", no="Case 3"),
     ),
     no=Photo(
         id="1.2",
         values={"size": "small", "shape": "cube"},
-        yes=Tier(id="1.2.1", tiers="D", yes="Case 4", no="Case 5"),
+        yes=Tier(id="1.2.1", tier="D", yes="Case 4", no="Case 5"),
         no=Photo(id="1.2.2", values={"material": "metal", "shape": "sphere"}, yes="Case 6", no="Case 7"),
     ),
 )
@@ -83,11 +84,11 @@ def decide(scene: Scene, tier: str) -> tuple[list[str], list[str], str]:
     while not isinstance(node, str):
         if isinstance(node, Photo):
             found = scene.matching(node.values)
-            verdict, said = bool(found), f"Yes, a {found[0].description}." if found else "No."
+            verdict = bool(found)
+            steps.append(f"{node.ask()} " + (f"Yes, a {found[0].description}." if found else "No."))
         else:
-            verdict = tier in node.tiers
-            said = f"{'Yes' if verdict else 'No'}, account {tier}."
-        steps.append(f"{node.ask()} {said}")
+            verdict = tier == node.tier
+            steps.append(f"{node.ask(tier)} {'Yes' if verdict else 'No'}.")
         sections.append(f"Condition {node.id}")
         node = node.yes if verdict else node.no
     return [*steps, f"The response is {node}."], sections, node

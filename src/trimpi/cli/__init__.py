@@ -26,7 +26,7 @@ app = typer.Typer(
 app.command("init")(reported(init))
 app.command("run")(reported(run))
 app.command("check")(reported(check))
-app.command("data")(reported(data))
+app.add_typer(data, name="data")
 app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))

@@ -9,7 +9,7 @@ from trimpi.policies.conditions import contradictions, read_rules
 from trimpi.tasks.custom.folder import PolicyFile
 from trimpi.tasks.findings import Finding
 
-LEADS_TO = re.compile(r"\b(?:go to|see|continue (?:at|with)|apply)\s+(?P<named>[A-Z][\w-]*\s+\d(?:[\w.]*\w)?)")
+LEADS_TO = re.compile(r"\b(?i:go to|see|continue at|continue with|apply)\s+(?P<named>[A-Z][\w-]*\s+\d(?:[\w.]*\w)?)")
 """A section named in running text, such as "go to Condition 1.2"."""
 
 
