@@ -6,6 +6,8 @@ import typer
 
 from trimpi.cli.arguments import Overrides, RecipeFile
 
+MOST_FINDINGS = 50
+
 
 def check(recipe_file: RecipeFile, overrides: Overrides = None) -> None:
     """Check a recipe, its policies, data and gold answers, and say what it would cost. Loads no weights."""
@@ -32,6 +34,8 @@ def check(recipe_file: RecipeFile, overrides: Overrides = None) -> None:
     result = check_recipe(recipe, task, token_counter(recipe))
     for table in check_tables(result, recipe.evaluation.break_even):
         Console().print(table)
-    for finding in result.findings:
+    for finding in result.findings[:MOST_FINDINGS]:
         typer.echo(f"look at {finding.place}: {finding.message}")
+    if len(result.findings) > MOST_FINDINGS:
+        typer.echo(f"... and {len(result.findings) - MOST_FINDINGS} more to look at")
     typer.echo(f"{recipe_file}: ready to run")

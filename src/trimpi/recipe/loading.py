@@ -37,11 +37,24 @@ def read_recipe_data(path: Path) -> dict[str, Any]:
 
 
 def _beside(path: Path, data: dict[str, Any]) -> dict[str, Any]:
-    """The same with the folder of a user's own task, which a recipe names relative to itself, by its whole path."""
-    task = data.get("task")
-    if not (isinstance(task, dict) and task.get("type") == "custom" and isinstance(task.get("path"), str)):
-        return data
-    return {**data, "task": {**task, "path": str((path.parent / task["path"]).resolve())}}
+    """The same with whole paths for what a recipe names relative to itself: a user's own task, and general data."""
+    task, stages = data.get("task"), data.get("stages")
+    if isinstance(task, dict) and task.get("type") == "custom":
+        data = {**data, "task": _located(path, task)}
+    if isinstance(stages, list):
+        data = {**data, "stages": [_with_general(path, stage) for stage in stages]}
+    return data
+
+
+def _with_general(path: Path, stage: Any) -> Any:
+    general = stage.get("general") if isinstance(stage, dict) else None
+    return {**stage, "general": _located(path, general)} if isinstance(general, dict) else stage
+
+
+def _located(path: Path, named: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(named.get("path"), str):
+        return named
+    return {**named, "path": str((path.parent / named["path"]).resolve())}
 
 
 def parse_recipe(data: dict[str, Any], *, source: str) -> Recipe:

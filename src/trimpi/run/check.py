@@ -200,7 +200,8 @@ def _summarise_stage(
         per_completion = train.policy_free_tokens + stage.max_new_tokens
         steps, total = stage.steps, stage.steps * stage.completions_per_step * per_completion
     else:
-        passes = max(1, round(len(examples) * stage.epochs))
+        others = 0.0 if stage.general is None else stage.general.share
+        passes = max(1, round(len(examples) / (1 - others) * stage.epochs))
         steps = ceil(passes / (stage.batch_size * stage.gradient_accumulation * processes))
         aware = isinstance(stage, VmCptConfig) or stage.prompt == "policy_aware"
         prompt = train.policy_aware_tokens if aware else train.policy_free_tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import ceil
 
@@ -32,11 +33,12 @@ def write_recipe(name: str, reward: str, size: DataSize, *, model: str = EMBEDDE
 # trimpi run recipe.yaml       everything: trains, measures, writes a report; started again, it goes on
 #
 # Chosen for {size.train} training rows. With more, halve epochs each time their number doubles.
-name: {name}
+name: {json.dumps(name)}
 seed: 0
 
 model:
-  path: {model}                  # nano is in the package and sees simple scenes; a folder or hub id of any other VLM
+  # "nano" is in the package and sees simple scenes; otherwise a folder or hub id of a vision-language model.
+  path: {json.dumps(model)}
 
 task:
   type: custom
