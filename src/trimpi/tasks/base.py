@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from trimpi.errors import DataError
 from trimpi.policies import Policy
 from trimpi.rewards.response import write_response
-from trimpi.tasks.findings import Finding, contradicting_answers, leaked_into_training
+from trimpi.tasks.findings import Finding, repeated_requests
 from trimpi.tasks.reciting import score_recited
 from trimpi.types import Completion, Example, Judgement, Score, Split
 
@@ -74,11 +74,7 @@ class Task(ABC):
 
     def findings(self) -> Sequence[Finding]:
         """What is doubtful in policies and examples, beyond what `validate` refuses."""
-        train, test = self.examples("train"), self.examples("test")
-        return [
-            *leaked_into_training(train, test, self.place),
-            *contradicting_answers([*train, *test], self.place),
-        ]
+        return repeated_requests(self.examples("train"), self.examples("test"), self.place)
 
     def gold_faults(self) -> Sequence[Finding]:
         """Every example that `validate` would refuse, not only the first."""
