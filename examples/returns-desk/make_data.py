@@ -55,7 +55,7 @@ class Tier:
     no: Photo | Tier | str
 
     def ask(self, tier: str) -> str:
-        return f"Condition {self.id}: Account {tier} is {self.tier}?"
+        return f"Condition {self.id}: account {tier} is {self.tier}?"
 
 
 DESK = Photo(
@@ -101,7 +101,7 @@ def row(name: str, scene: Scene, tier: str) -> dict[str, object]:
     steps, sections, case = decide(scene, tier)
     return {
         "id": name,
-        "prompt": f"Account: {tier}. Policy Returns-Desk: what is the response to this image?",
+        "prompt": f"Policy Returns-Desk, account {tier}: what is the response to this image?",
         "images": [f"photos/{photo.name}"],
         "answer": case,
         "cot": "\n".join(steps),

@@ -50,7 +50,7 @@ def leads(node: Any) -> str:
 
 def question(node: Any, maker: ModuleType) -> str:
     if isinstance(node, maker.Tier):
-        return f"Is the account {node.tier}?"
+        return f"Is the account's type {node.tier}?"
     if node.shown:
         return "Is there an object of this color: ?"
     if node.id == "1.1.2":
