@@ -65,8 +65,8 @@ class CustomTask(Task):
     def override(self) -> Task:
         """Raises DataError: how the gold answers change with a policy is not known."""
         raise DataError(
-            "a task of your own has no updated policy to follow: take override out of evaluation.suites (trimpi update "
-            "evaluates a new version of a policy)"
+            "a task of your own has no updated policy to follow, and nothing says how its gold answers would change: "
+            "take override out of evaluation.suites"
         )
 
     def wrong_answer(self, example: Example) -> str:
