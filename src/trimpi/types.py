@@ -41,6 +41,8 @@ class Message:
 class Example:
     """One request under one policy, with its gold answer.
 
+    `prompt` and `images` are the request itself, its images first. `before` are the turns that led to it, if any: the
+    user's and the assistant's by turns, the user's first; in each the images come first.
     `cot` is the gold chain of thought without tags; `meta` is whatever the task wants to keep beside the records. Its
     "sections", if there, are the ids of the policy's sections or rules that decide the answer.
     """
@@ -52,6 +54,12 @@ class Example:
     answer: str
     cot: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    before: tuple[Message, ...] = ()
+
+    @property
+    def all_images(self) -> tuple[Path, ...]:
+        """Every image of the chat in reading order."""
+        return (*(image for message in self.before for image in message.images), *self.images)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from sampling.scripted_server import says, serving
+from tasks.custom.folders import write_folder
 from tiny_task import ColorTask, save_tiny_model
-from trimpi.cli.services import CACHE_VARIABLE, evaluate_model
+from trimpi.cli.services import CACHE_VARIABLE, evaluate_model, task_of
 from trimpi.errors import ModelError
 from trimpi.evaluation.forgetting import SCENE_SEED
 from trimpi.recipe import parse_recipe
 from trimpi.run.services import EvaluationRequest, evaluation_request
 from trimpi.tasks.clevr import rendered
+from trimpi.types import Completion
 
 HARNESS_TASKS = Path(__file__).parents[1] / "fixtures" / "harness"
 
@@ -86,3 +89,22 @@ def test_benchmarks_are_asked_of_a_stage(tmp_path: Path, monkeypatch: pytest.Mon
     assert json.loads(written)["scores"][0]["task"] == "copying"
     evaluate_model(asked)
     assert (tmp_path / "out" / "harness.json").read_text() == written, "not asked again"
+
+
+def test_a_judge_behind_an_endpoint_scores_and_is_paid_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    with serving(says("Half of it.\nScore: 5")) as server:
+        endpoint = {"model": "m", "base_url": server.url, "api_key_env": None}
+        task = {
+            "type": "custom",
+            "path": str(write_folder(tmp_path / "desk")),
+            "reward": {"type": "judge", "endpoint": endpoint},
+        }
+        recipe = parse_recipe({"name": "a", "task": task, "stages": []}, source="test")
+        desk = task_of(recipe)
+        desk.validate()
+        completion = Completion(text=r"\boxed{a bit left}", token_ids=())
+        scores = [desk.score(desk.examples("train")[0], completion) for _ in range(2)]
+    assert [score.value for score in scores] == [0.5, 0.5]
+    (asked,) = server.asked
+    assert "Say right." in json.dumps(asked["messages"]) and "a bit left" in json.dumps(asked["messages"])

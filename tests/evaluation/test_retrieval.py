@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from evaluation.fake_evaluation import SquareTask
-from trimpi.evaluation.passages import reduced, split_policy
 from trimpi.evaluation.question import SuiteSource
 from trimpi.evaluation.retrieval import TOP_SECTIONS, retrieval_questions, retriever
 from trimpi.evaluation.words import words_of
 from trimpi.policies import Policy
+from trimpi.policies.passages import reduced, split_policy
 from trimpi.types import ImagePart
 
 CROP = ImagePart(path=Path("crop.png"))

@@ -122,9 +122,9 @@ def test_the_same_total_of_rollouts_whatever_the_share() -> None:
         ("stages.rl.advantage.baseline=half", "'pooled', 'per_half', 'policy_free' or 'leave_one_out'"),
     ],
 )
-def test_a_wrong_choice_of_the_rl_axis_names_the_allowed(override: str, expected: str) -> None:
+def test_a_wrong_choice_of_the_rl_axis_names_the_allowed(tmp_path: Path, override: str, expected: str) -> None:
     with pytest.raises(RecipeError) as error:
-        load_recipe(Path("recipes/quickstart.yaml"), [override])
+        load_recipe(write(tmp_path), [override])
     assert expected in str(error.value)
 
 

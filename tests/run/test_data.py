@@ -7,7 +7,8 @@ from PIL import Image
 
 from run.fake_services import WordTask
 from trimpi.policies import Policy, load_policy
-from trimpi.run.data import example_row, fingerprint, write_data
+from trimpi.run.data import fingerprint, write_data
+from trimpi.tasks.custom.row_writer import example_row
 from trimpi.types import Example, ImagePart
 
 

@@ -12,6 +12,7 @@ from trimpi.cli.cot import cot
 from trimpi.cli.data import data
 from trimpi.cli.evaluate import evaluate
 from trimpi.cli.failures import reported
+from trimpi.cli.init import init
 from trimpi.cli.report import report
 from trimpi.cli.run import run
 from trimpi.cli.sweep import sweep
@@ -23,9 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("init")(reported(init))
 app.command("run")(reported(run))
 app.command("check")(reported(check))
-app.command("data")(reported(data))
+app.add_typer(data, name="data")
 app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))

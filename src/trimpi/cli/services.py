@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import warnings
+from collections.abc import Sequence
 from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 from trimpi.errors import EndpointError
 from trimpi.evaluation.results import EFFICIENCY
 from trimpi.policies import Policy
-from trimpi.recipe import Recipe, StageConfig
+from trimpi.recipe import CustomTaskConfig, Recipe, StageConfig
+from trimpi.recipe.rewards import JudgeReward
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run.check import TokenCounter
 from trimpi.run.processes import Processes
 from trimpi.run.services import EvaluationRequest, Progress, Reporter, RunServices
 from trimpi.stages.context import StageContext, StageResult
 from trimpi.tasks.base import Task
+from trimpi.tasks.custom.judge import Judge
 from trimpi.tasks.registry import build_task
-from trimpi.types import Example
+from trimpi.types import Example, Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -61,7 +64,26 @@ def cache_dir() -> Path:
 
 def task_of(recipe: Recipe, progress: Progress | None = None) -> Task:
     """The task a recipe names, with all its data."""
-    return build_task(recipe.task, seed=recipe.data_seed, cache_dir=cache_dir(), progress=progress)
+    judge = _judge_of(recipe)
+    return build_task(recipe.task, seed=recipe.data_seed, cache_dir=cache_dir(), progress=progress, judge=judge)
+
+
+def _judge_of(recipe: Recipe) -> Judge | None:
+    """Asks the endpoint of the reward `judge`, if that is the recipe's; its answers are kept in the cache."""
+    reward = recipe.task.reward if isinstance(recipe.task, CustomTaskConfig) else None
+    if not isinstance(reward, JudgeReward):
+        return None
+    from trimpi.sampling.endpoint import Endpoint, endpoint_access
+    from trimpi.sampling.endpoint.requests import ChatRequest
+
+    endpoint_access(reward.endpoint)
+    endpoint = Endpoint(reward.endpoint, answers=cache_dir() / "judged.jsonl")
+
+    def judge(messages: Sequence[Message], max_tokens: int) -> str:
+        request = ChatRequest(messages=tuple(messages), temperature=0.0, max_tokens=max_tokens)
+        return endpoint.complete([request])[0].text
+
+    return judge
 
 
 def evaluate_model(request: EvaluationRequest) -> None:

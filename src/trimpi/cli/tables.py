@@ -13,7 +13,10 @@ from trimpi.evaluation.break_even_report import ALONE, PER_TOKEN, TOGETHER
 from trimpi.evaluation.efficiency_result import EfficiencyResult, PromptCost
 from trimpi.evaluation.results import SuiteResult
 from trimpi.interval import wilson_interval
-from trimpi.run.check import CheckResult
+from trimpi.recipe import BreakEvenConfig
+from trimpi.run.check import CheckResult, PolicySummary
+
+LISTED_SECTIONS = 20
 
 
 def suite_tables(model: str, results: Sequence[SuiteResult]) -> list[Table]:
@@ -153,12 +156,22 @@ def break_even_table(report: Mapping[str, Any]) -> Table:
     return table
 
 
-def check_tables(result: CheckResult) -> list[Table]:
+def check_tables(result: CheckResult, prices: BreakEvenConfig) -> list[Table]:
     """Policies, splits and stages of a checked recipe; rules its examples exercise, and what was left out, if any."""
-    policies = _table("policies", "policy", "sections", "images", "tokens")
+    policies = _table(
+        "policies", "policy", "parts", "images", "tokens", "of images", "of the prompt", "a year in prompts"
+    )
+    policies.caption = (
+        f"a year: {12 * prices.requests_per_month:,.0f} requests with the policy in the prompt, a million tokens "
+        f"{prices.input_price:g} {escape(prices.currency)}, {prices.cached_input_price:g} for the "
+        f"{prices.cache_hit_rate:.0%} that are cached (evaluation.break_even in the recipe)"
+    )
     for policy in result.policies:
         policies.add_row(
-            escape(policy.name), *(f"{number:,}" for number in (policy.sections, policy.images, policy.tokens))
+            escape(policy.name),
+            *(f"{number:,}" for number in (policy.sections, policy.images, policy.tokens, policy.image_tokens)),
+            f"{policy.share:.0%}",
+            f"{policy.yearly_cost:,.2f}",
         )
     splits = _table("examples", "split", "examples", "commonest answer", "policy-free prompt", "policy-aware prompt")
     for split in result.splits:
@@ -173,18 +186,36 @@ def check_tables(result: CheckResult) -> list[Table]:
     for stage in result.stages:
         bound = "at most " if stage.tokens_are_a_bound else ""
         stages.add_row(stage.name, f"{stage.examples:,}", f"{stage.steps:,}", f"{bound}{stage.tokens:,.0f}")
-    tables = [policies, splits, stages]
+    tables = [policies, *map(_passages_table, result.policies), splits, stages]
     if result.coverage:
         rules = _table("examples that each rule decides", "rule", *(split.name for split in result.splits))
         for rule, counts in result.coverage.items():
             rules.add_row(escape(rule), *(f"{number:,}" if number else "none" for number in counts))
-        tables.insert(2, rules)
+        tables.insert(-1, rules)
     if result.left_out:
         left_out = _table("left out", "what and why")
         for line in result.left_out:
             left_out.add_row(escape(line))
-        tables.insert(2, left_out)
+        tables.insert(-1, left_out)
     return tables
+
+
+def _passages_table(policy: PolicySummary) -> Table:
+    """The longest sections of a policy, in their order."""
+    table = _table(f"sections of {escape(policy.name)}", "section", "tokens", "of images", "a year in prompts")
+    ranked = sorted(policy.passages, key=lambda passage: -passage.tokens)
+    least = ranked[min(LISTED_SECTIONS, len(ranked)) - 1].tokens if ranked else 0
+    listed = [passage for passage in policy.passages if passage.tokens >= least][:LISTED_SECTIONS]
+    for passage in listed:
+        table.add_row(
+            escape(passage.title[:60]),
+            f"{passage.tokens:,}",
+            f"{passage.image_tokens:,}",
+            f"{passage.yearly_cost:,.2f}",
+        )
+    if len(listed) < len(policy.passages):
+        table.caption = f"and {len(policy.passages) - len(listed)} shorter ones"
+    return table
 
 
 def _table(title: str, *headings: str) -> Table:

@@ -111,7 +111,7 @@ def _record(
         outcome=score.outcome,
         reason=score.reason,
         gold=example.answer,
-        images=tuple(str(image) for image in example.images),
+        images=tuple(str(image) for image in example.all_images),
         parts=score.parts,
         error=score.error,
         sections=tuple(example.meta.get("sections", ())),

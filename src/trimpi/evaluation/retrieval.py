@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trimpi.evaluation.passages import reduced, split_policy, text_of
 from trimpi.evaluation.question import Question, SuiteSource, as_scored_by
 from trimpi.evaluation.words import words_of
 from trimpi.policies import Policy
+from trimpi.policies.passages import reduced, split_policy, text_of
 
 TOP_SECTIONS = 4
 """Sections that go into a prompt, besides what the policy opens with."""

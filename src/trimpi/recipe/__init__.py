@@ -38,6 +38,7 @@ from trimpi.recipe.stages import (
     CotSftConfig,
     CotTrainingConfig,
     DirectSftConfig,
+    GeneralDataConfig,
     LoraConfig,
     RlConfig,
     SoftPromptConfig,
@@ -49,6 +50,7 @@ from trimpi.recipe.stages import (
 from trimpi.recipe.sweep import Sweep
 from trimpi.recipe.task import (
     ClevrTaskConfig,
+    CustomTaskConfig,
     GtaDirectory,
     GtaTaskConfig,
     RenderedScenes,
@@ -65,6 +67,7 @@ __all__ = [
     "CotSamplingConfig",
     "CotSftConfig",
     "CotTrainingConfig",
+    "CustomTaskConfig",
     "DapoConfig",
     "DirectSftConfig",
     "DynamicSamplingConfig",
@@ -74,6 +77,7 @@ __all__ = [
     "EvaluationConfig",
     "ForwardCotConfig",
     "GapDrivenShare",
+    "GeneralDataConfig",
     "GeneratorConfig",
     "GrpoConfig",
     "GtaDirectory",

@@ -17,7 +17,7 @@ from trimpi.recipe.yaml_text import parse_yaml, write_yaml
 
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     """Read a YAML recipe with `key.path=value` overrides. Raises RecipeError, in one line, for anything wrong."""
-    data = read_recipe_data(path)
+    data = _beside(path, read_recipe_data(path))
     return parse_recipe(apply_overrides(data, overrides), source=str(path))
 
 
@@ -34,6 +34,27 @@ def read_recipe_data(path: Path) -> dict[str, Any]:
         held = "nothing" if data is None else f"a {type(data).__name__}"
         raise RecipeError(f"recipe {path} holds {held}, not a mapping; it needs at least name, task and stages")
     return data
+
+
+def _beside(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """The same with whole paths for what a recipe names relative to itself: a user's own task, and general data."""
+    task, stages = data.get("task"), data.get("stages")
+    if isinstance(task, dict) and task.get("type") == "custom":
+        data = {**data, "task": _located(path, task)}
+    if isinstance(stages, list):
+        data = {**data, "stages": [_with_general(path, stage) for stage in stages]}
+    return data
+
+
+def _with_general(path: Path, stage: Any) -> Any:
+    general = stage.get("general") if isinstance(stage, dict) else None
+    return {**stage, "general": _located(path, general)} if isinstance(general, dict) else stage
+
+
+def _located(path: Path, named: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(named.get("path"), str):
+        return named
+    return {**named, "path": str((path.parent / named["path"]).resolve())}
 
 
 def parse_recipe(data: dict[str, Any], *, source: str) -> Recipe:

@@ -31,9 +31,11 @@ TAGS = {
     "stages": "vm_cpt, direct_sft, cot_sft, soft_prompt or rl",
     "scenes": "rendered or directory",
     "data": "generated or directory",
-    "task": "clevr or gta",
+    "task": "clevr, gta or custom",
     "sampler": "local or vllm",
     "generator": "model or endpoint",
+    "content": "text, image or image_url",
+    "reward": "exact, choice, json, regex, numeric, similarity, tool_call, judge or function",
 }
 SECRET = ("api_key_env", "base_url")
 """What may have been given a key by mistake is not repeated."""

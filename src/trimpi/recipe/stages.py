@@ -53,15 +53,27 @@ class TrainingConfig(StrictModel):
     examples_per_policy: Count | None = None
 
 
+class GeneralDataConfig(StrictModel):
+    """Conversations of other kinds, learned beside a policy so that the model forgets less.
+
+    `path` is a file of JSON lines {"messages": [...], "images"?: [...]} that end with the assistant; in a recipe file
+    it is relative to the file. They make up `share` of what a stage trains on.
+    """
+
+    path: str = Field(pattern=r"\.jsonl$")
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
 class SupervisedConfig(TrainingConfig):
     """A stage of `epochs` passes over its data, batch_size x gradient_accumulation x devices sequences a step.
 
-    `batch_size` is sequences per device and forward pass.
+    `batch_size` is sequences per device and forward pass. `general` mixes other conversations in.
     """
 
     batch_size: Count
     epochs: Positive
     gradient_accumulation: Count = 1
+    general: GeneralDataConfig | None = None
 
 
 class CotTrainingConfig(SupervisedConfig):

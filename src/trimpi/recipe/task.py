@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from trimpi.recipe.rewards import ExactReward, RewardConfig, written_out
 from trimpi.recipe.strict import StrictModel
 
 
@@ -84,4 +85,18 @@ class GtaTaskConfig(StrictModel):
     encoder: Path | None = Field(default=None, strict=False)
 
 
-TaskConfig = Annotated[ClevrTaskConfig | GtaTaskConfig, Field(discriminator="type")]
+class CustomTaskConfig(StrictModel):
+    """A user's own policy: a folder with policy.md (or several in policies/), train.jsonl and test.jsonl.
+
+    In a recipe file `path` is relative to the file. `reward` may be a bare name, such as exact, or module:function.
+    `train`, `test` and a schema are files in the folder.
+    """
+
+    type: Literal["custom"] = "custom"
+    path: Path = Field(strict=False)
+    reward: Annotated[RewardConfig, BeforeValidator(written_out)] = Field(default_factory=ExactReward)
+    train: str = Field(default="train.jsonl", min_length=1)
+    test: str = Field(default="test.jsonl", min_length=1)
+
+
+TaskConfig = Annotated[ClevrTaskConfig | GtaTaskConfig | CustomTaskConfig, Field(discriminator="type")]

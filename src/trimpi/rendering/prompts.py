@@ -85,7 +85,8 @@ def make_prompt(
 ) -> Prompt:
     """The prompt of a request, policy-aware when a policy is given.
 
-    Two turns: system (the instruction) and user (the request's images, directly followed by its text). The policy
+    Two turns: system (the instruction) and user (the request's images, directly followed by its text); between them
+    the turns that led to the request, if there are any. The policy
     stands between the instruction and the request, at the end of the system turn, so prompts of one policy share the
     longest prefix and the two prompts of a request differ in the policy only. `policy_turn="user"` puts it at the start
     of the first user turn instead, for model families whose system turn cannot hold images. `shots` are solved
@@ -94,7 +95,9 @@ def make_prompt(
     system: list[Part] = [instruction]
     turns: list[tuple[Role, list[Part]]] = []
     for solved, response in shots:
+        turns += [(message.role, list(message.parts)) for message in solved.before]
         turns += [("user", _asked(solved)), ("assistant", [response])]
+    turns += [(message.role, list(message.parts)) for message in example.before]
     turns.append(("user", _asked(example)))
     if policy is not None and policy_turn == "system":
         system += [POLICY_SEPARATOR, *policy.sections]

@@ -12,6 +12,7 @@ THOUGHT = re.compile(r"\s*<think>(?P<reasoning>(?:(?!</?think>).)*)</think>\s*",
 BOX = "\\boxed{"
 BRACE = re.compile(r"\\boxed\{|[{}]")
 NO_BOX = -1
+JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,29 @@ def read_response(text: str) -> Response:
 def format_reward(text: str) -> float:
     """1 when the completion is exactly the response format, else 0."""
     return float(read_response(text).well_formed)
+
+
+def can_be_boxed(answer: str) -> bool:
+    """Whether an answer is read back as it was written: its braces close, and it holds no box of its own."""
+    return read_response(write_response(None, answer)).answer == answer.strip()
+
+
+def without_lone_braces(json_text: str) -> str:
+    """The same JSON so that it can be boxed: a lone brace inside a text would end the box too early or never, but JSON
+    can say it without showing it.
+    """
+    if all(map(_is_balanced, JSON_TEXT.findall(json_text))):
+        return json_text
+    return JSON_TEXT.sub(lambda match: match[0].replace("{", r"\u007b").replace("}", r"\u007d"), json_text)
+
+
+def _is_balanced(text: str) -> bool:
+    depth = 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _last_box(text: str) -> range | None:

@@ -66,11 +66,11 @@ class CallScore:
         return TOOL_WEIGHT * self.tool + ARGUMENT_WEIGHT * self.argument
 
 
-def read_call(text: str) -> ReadCall | str:
-    """The call of one JSON object {"name": ..., "arguments": {...}} and nothing else; or why it is none.
+def read_json(text: str) -> tuple[Any] | str:
+    """The value of a JSON text, alone in a tuple; or why it is none.
 
-    Duplicate and unknown keys, NaN, infinities, numbers over MAX_DIGITS digits, lone surrogates, nesting over MAX_DEPTH
-    and texts over MAX_CHARACTERS are refused. Never raises.
+    Duplicate keys, NaN, infinities, numbers over MAX_DIGITS digits, lone surrogates, nesting over MAX_DEPTH and texts
+    over MAX_CHARACTERS are refused. Never raises.
     """
     if len(text) > MAX_CHARACTERS:
         return f"{len(text)} characters, over {MAX_CHARACTERS}"
@@ -83,12 +83,22 @@ def read_call(text: str) -> ReadCall | str:
         return f"nested deeper than {MAX_DEPTH}"
     except ValueError as problem:
         return f"not JSON: {problem}"
+    return f"nested deeper than {MAX_DEPTH}" if _deeper_than(MAX_DEPTH, read) else (read,)
+
+
+def read_call(text: str) -> ReadCall | str:
+    """The call of one JSON object {"name": ..., "arguments": {...}} and nothing else; or why it is none.
+
+    Unknown keys are refused, and what `read_json` refuses. Never raises.
+    """
+    value = read_json(text)
+    if isinstance(value, str):
+        return value
+    (read,) = value
     if not isinstance(read, dict) or set(read) != {"name", "arguments"}:
         return 'not a JSON object of exactly "name" and "arguments"'
     if not isinstance(read["name"], str) or not isinstance(read["arguments"], dict):
         return '"name" is not text, or "arguments" is not an object'
-    if _deeper_than(MAX_DEPTH, read):
-        return f"nested deeper than {MAX_DEPTH}"
     return ReadCall(name=read["name"], arguments=read["arguments"])
 
 
@@ -149,7 +159,7 @@ def _score_argument(
     if name not in given_call.arguments or name not in gold_call.arguments:
         return 0.0
     given, gold = given_call.arguments[name], gold_call.arguments[name]
-    if _equal(given, gold):
+    if same_json(given, gold):
         return 1.0
     if kind == "exact" or isinstance(given, bool | None):
         return 0.0
@@ -163,7 +173,7 @@ def _score_argument(
     return similarity.score(_written(given), _written(gold))
 
 
-def _equal(given: Any, gold: Any) -> bool:
+def same_json(given: Any, gold: Any) -> bool:
     """Equal up to white space; a number equals its text, true and false equal theirs in any case."""
     if isinstance(given, bool) or isinstance(gold, bool):
         return _tidy(given).casefold() == _tidy(gold).casefold()

@@ -10,14 +10,25 @@ from typing import Protocol
 
 from trimpi.evaluation.results import majority_rate
 from trimpi.policies import Policy
-from trimpi.recipe import CotSftConfig, DirectSftConfig, Recipe, RlConfig, SoftPromptConfig, StageConfig, VmCptConfig
+from trimpi.policies.passages import split_policy, text_of
+from trimpi.recipe import (
+    BreakEvenConfig,
+    CotSftConfig,
+    DirectSftConfig,
+    Recipe,
+    RlConfig,
+    SoftPromptConfig,
+    StageConfig,
+    VmCptConfig,
+)
 from trimpi.rewards.response import write_response
 from trimpi.run.data import SPLITS
 from trimpi.run.directory import stage_name
 from trimpi.run.inputs import validate_inputs
 from trimpi.tasks.base import Task
+from trimpi.tasks.findings import Finding
 from trimpi.tasks.selection import first_per_policy
-from trimpi.types import Example
+from trimpi.types import Example, Part
 
 SupervisedStage = VmCptConfig | DirectSftConfig | CotSftConfig | SoftPromptConfig
 
@@ -39,12 +50,30 @@ class TokenCounter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySummary:
-    """`tokens` is what the policy adds to a prompt."""
+    """`tokens` is what the policy adds to a prompt, `image_tokens` those of them that are its images, about.
+
+    `share` is that of the policy in a policy-aware prompt; `yearly_cost` is what a year of requests pays for it, at the
+    recipe's prices.
+    """
 
     name: str
     sections: int
     images: int
     tokens: int
+    image_tokens: int
+    share: float
+    yearly_cost: float
+    passages: Sequence[SectionSummary]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionSummary:
+    """A passage of a policy, from its heading to the next; tokens are exact to one or two."""
+
+    title: str
+    tokens: int
+    image_tokens: int
+    yearly_cost: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +102,7 @@ class StageSummary:
 class CheckResult:
     """`coverage`: for each section or rule, how many examples of each split it decides, where the task can say.
 
-    `left_out`: what of the source is in neither split, and why.
+    `left_out`: what of the source is in neither split, and why. `findings`: what is doubtful, place by place.
     """
 
     policies: Sequence[PolicySummary]
@@ -81,6 +110,7 @@ class CheckResult:
     stages: Sequence[StageSummary]
     coverage: Mapping[str, Sequence[int]]
     left_out: Sequence[str]
+    findings: Sequence[Finding]
 
 
 def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes: int = 1) -> CheckResult:
@@ -88,7 +118,9 @@ def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes:
     validate_inputs(recipe, task)
     splits = [_summarise_split(name, task, tokens) for name in SPLITS]
     return CheckResult(
-        policies=[_summarise_policy(policy, task, tokens) for policy in task.policies.values()],
+        policies=[
+            _summarise_policy(policy, task, tokens, recipe.evaluation.break_even) for policy in task.policies.values()
+        ],
         splits=splits,
         stages=[
             _summarise_stage(stage_name(number, stage.type), stage, task, tokens, splits[0], processes)
@@ -96,6 +128,7 @@ def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes:
         ],
         coverage=_coverage(task),
         left_out=task.left_out,
+        findings=task.findings(),
     )
 
 
@@ -104,15 +137,57 @@ def _coverage(task: Task) -> Mapping[str, Sequence[int]]:
     return {rule: [of_split[rule] for of_split in counts] for rule in counts[0]}
 
 
-def _summarise_policy(policy: Policy, task: Task, tokens: TokenCounter) -> PolicySummary:
+def _summarise_policy(policy: Policy, task: Task, tokens: TokenCounter, prices: BreakEvenConfig) -> PolicySummary:
     examples = (example for split in SPLITS for example in task.examples(split))
     example = next((example for example in examples if example.policy_name == policy.name), task.examples("train")[0])
+    free, aware = tokens.prompt(example, None), tokens.prompt(example, policy)
+    passages = _summarise_passages(policy, example, tokens, aware - free, prices)
     return PolicySummary(
         name=policy.name,
         sections=len(policy.sections),
         images=len(policy.images),
-        tokens=tokens.prompt(example, policy) - tokens.prompt(example, None),
+        tokens=aware - free,
+        image_tokens=sum(passage.image_tokens for passage in passages),
+        share=(aware - free) / aware,
+        yearly_cost=_yearly_cost(aware - free, prices),
+        passages=passages,
     )
+
+
+def _summarise_passages(
+    policy: Policy, example: Example, tokens: TokenCounter, whole: int, prices: BreakEvenConfig
+) -> list[SectionSummary]:
+    """Each passage counted as a policy of its own, less what a policy is set apart with."""
+    opening, others = split_policy(policy)
+    passages = [passage for passage in (opening, *others) if any(not _is_blank(part) for part in passage)]
+    free = tokens.prompt(example, None)
+
+    def count(parts: Sequence[Part]) -> int:
+        shown = [part for part in parts if not _is_blank(part)]
+        return tokens.prompt(example, Policy(name=policy.name, sections=tuple(parts))) - free if shown else 0
+
+    counts = [count(passage) for passage in passages]
+    apart = round((sum(counts) - whole) / (len(counts) - 1)) if len(counts) > 1 else 0
+    words = [count([part for part in passage if isinstance(part, str)]) for passage in passages]
+    return [
+        SectionSummary(
+            title=text_of(passage).strip().partition("\n")[0].lstrip("# ") or "(no heading)",
+            tokens=number - apart,
+            image_tokens=number - text if text else number - apart,
+            yearly_cost=_yearly_cost(number - apart, prices),
+        )
+        for passage, number, text in zip(passages, counts, words, strict=True)
+    ]
+
+
+def _is_blank(part: Part) -> bool:
+    return isinstance(part, str) and not part.strip()
+
+
+def _yearly_cost(tokens: int, prices: BreakEvenConfig) -> float:
+    """Of so many prompt tokens in every request of a year, some of them from the provider's cache."""
+    price = prices.cache_hit_rate * prices.cached_input_price + (1 - prices.cache_hit_rate) * prices.input_price
+    return tokens * price / 1e6 * prices.requests_per_month * 12
 
 
 def _summarise_split(name: str, task: Task, tokens: TokenCounter) -> SplitSummary:
@@ -136,7 +211,8 @@ def _summarise_stage(
         per_completion = train.policy_free_tokens + stage.max_new_tokens
         steps, total = stage.steps, stage.steps * stage.completions_per_step * per_completion
     else:
-        passes = max(1, round(len(examples) * stage.epochs))
+        others = 0.0 if stage.general is None else stage.general.share
+        passes = max(1, round(len(examples) / (1 - others) * stage.epochs))
         steps = ceil(passes / (stage.batch_size * stage.gradient_accumulation * processes))
         prompt = _prompt_tokens(stage, train)
         total = passes * (prompt + _response_tokens(stage, examples[:SAMPLED_EXAMPLES], tokens))

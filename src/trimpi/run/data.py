@@ -6,12 +6,11 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
 
-from trimpi.evaluation.storage import to_jsonl, write_atomically
 from trimpi.policies import save_policy
 from trimpi.tasks.base import Task
-from trimpi.types import Example, Split
+from trimpi.tasks.custom.row_writer import example_row, write_rows
+from trimpi.types import Split
 
 SPLITS: tuple[Split, ...] = ("train", "test")
 
@@ -24,19 +23,7 @@ def write_data(task: Task, folder: Path) -> None:
         used.add(name)
         save_policy(policy, folder / "policies" / name)
     for split in SPLITS:
-        write_atomically(folder / f"{split}.jsonl", to_jsonl(example_row(example) for example in task.examples(split)))
-
-
-def example_row(example: Example) -> dict[str, Any]:
-    """An example as a line of a data file."""
-    row: dict[str, Any] = {
-        "id": example.id,
-        "policy": example.policy_name,
-        "prompt": example.prompt,
-        "images": [str(image.resolve()) for image in example.images],
-        "answer": example.answer,
-    }
-    return row if example.cot is None else {**row, "cot": example.cot}
+        write_rows(map(example_row, task.examples(split)), folder / f"{split}.jsonl")
 
 
 def fingerprint(task: Task) -> str:
@@ -46,7 +33,8 @@ def fingerprint(task: Task) -> str:
         digest.update(f"{policy.name} {policy.content_hash}\n".encode())
     for split in SPLITS:
         for example in task.examples(split):
-            row = {**example_row(example), "split": split, "images": [image.name for image in example.images]}
+            row = {**example_row(example), "split": split, "images": [image.name for image in example.all_images]}
+            row.pop("sections", None)  # they decide no number
             digest.update(f"{json.dumps(row, sort_keys=True)}\n".encode())
     return digest.hexdigest()
 

@@ -11,10 +11,11 @@ from trimpi.evaluation.harness import check_harness
 from trimpi.evaluation.question import SuiteSource
 from trimpi.evaluation.results import EFFICIENCY
 from trimpi.evaluation.suites import check_suite
-from trimpi.recipe import CotTrainingConfig, EndpointConfig, Recipe
+from trimpi.recipe import CotTrainingConfig, EndpointConfig, Recipe, SupervisedConfig
 from trimpi.run.directory import stage_name
 from trimpi.sampling.endpoint import endpoint_access
 from trimpi.tasks.base import Task
+from trimpi.tasks.custom.conversations import read_conversations
 from trimpi.tasks.selection import first_per_policy
 
 
@@ -30,6 +31,9 @@ def validate_inputs(recipe: Recipe, task: Task, *, sampled: Container[str] = (),
         check_harness(recipe.evaluation.harness)
     task.validate()
     validate_suites(recipe, task, judged=judged)
+    for general in (stage.general for stage in recipe.stages if isinstance(stage, SupervisedConfig)):
+        if general is not None:
+            read_conversations(Path(general.path))
     for number, stage in enumerate(recipe.stages, start=1):
         if not isinstance(stage, CotTrainingConfig):
             continue

@@ -7,7 +7,8 @@
 - `model_accepts_loss_kwargs`, `_loss_shifts_labels`: Qwen-VL models say that their own loss cannot be told how many
   tokens an update has, and every micro-batch then weighs the same. SFTTrainer's loss is not the model's, and can.
 - `_generate_and_score_completions`, `_get_per_token_logps_and_entropies`: the only place where a rollout's token ids,
-  images and sampling log-probabilities are together as the loss will see them; the canary looks at them there.
+  images and sampling log-probabilities are together as the loss will see them; the canary looks at them there. Rows go
+  in with a place for every image: TRL would put all images of a chat into its first turn.
 - `_prepare_inputs`: TRL shuffles the completions of a generation, which takes groups apart.
 - `compute_loss`, `_get_per_token_logps_and_entropies`, `_metrics`: TRL cuts a batch by rows, and pads every part to the
   longest row of all; we cut it by tokens, between groups.

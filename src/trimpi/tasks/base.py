@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from trimpi.errors import DataError
 from trimpi.policies import Policy
 from trimpi.rewards.response import write_response
+from trimpi.tasks.findings import Finding, repeated_requests
 from trimpi.tasks.reciting import score_recited
 from trimpi.types import Completion, Example, Judgement, Score, Split
 
@@ -67,6 +68,19 @@ class Task(ABC):
         """How many examples of a split each section or rule of the policies decides; empty where a task cannot say."""
         return {}
 
+    def place(self, example: Example) -> str:
+        """Where an example stands: file and line, or its id where rows are in no file."""
+        return example.id
+
+    def findings(self) -> Sequence[Finding]:
+        """What is doubtful in policies and examples, beyond what `validate` refuses."""
+        return repeated_requests(self.examples("train"), self.examples("test"), self.place)
+
+    def gold_faults(self) -> Sequence[Finding]:
+        """Every example that `validate` would refuse, not only the first."""
+        examples = [*self.examples("train"), *self.examples("test")]
+        return [fault for fault in map(self._fault_of, examples) if fault is not None]
+
     def judge(self, example: Example, completion: Completion) -> Judgement | None:
         """The reasoning of a completion held against the policy and the image; None where a task cannot judge."""
         return None
@@ -100,7 +114,18 @@ class Task(ABC):
                 if example.id in seen:
                     raise DataError(f"example id {example.id!r} appears in {seen[example.id]} and again in {split}")
                 seen[example.id] = split
-                self._validate_example(example)
+                fault = self._fault_of(example)
+                if fault is not None:
+                    at_line = "" if fault.place == example.id else f"{fault.place}: "
+                    raise DataError(at_line + fault.message)
+
+    def _fault_of(self, example: Example) -> Finding | None:
+        """What `validate` refuses about one example."""
+        try:
+            self._validate_example(example)
+        except DataError as error:
+            return Finding(place=self.place(example), message=str(error))
+        return None
 
     def _validate_example(self, example: Example) -> None:
         if example.policy_name not in self.policies:

@@ -13,7 +13,7 @@ from trimpi.types import ImagePart, Message
 
 
 def rollout_dataset(prompts: Sequence[Prompt]) -> Dataset:
-    """One row per group, in the order they are trained on: text turns, and the images of the user turn by path.
+    """One row per group, in the order they are trained on: text turns, images by path, and how many each turn has.
 
     Texts and images are apart because Arrow would give every part of a content list an `image` key, which templates
     take for an image. Raises ModelError for a prompt that this cannot say.
@@ -25,7 +25,22 @@ def chat_row(prompt: Prompt) -> dict[str, Any]:
     return {
         "prompt": [{"role": message.role, "content": _text(message)} for message in prompt.messages],
         "images": [str(path) for path in prompt.images],
+        "images_per_turn": [len(message.images) for message in prompt.messages],
     }
+
+
+def with_image_places(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose turns are lists with a place for each image: TRL alone would put all of them into the first one."""
+    if not row["images"]:
+        return row
+    chat = [
+        {
+            **message,
+            "content": [*({"type": "image"} for _ in range(count)), {"type": "text", "text": message["content"]}],
+        }
+        for message, count in zip(row["prompt"], row["images_per_turn"], strict=True)
+    ]
+    return {**row, "prompt": chat}
 
 
 def _text(message: Message) -> str:

@@ -18,7 +18,7 @@ from trimpi.rendering.renderer import Renderer
 from trimpi.rewards.advantages import distillation_coefficient, group_advantages
 from trimpi.sampling.sampler import RowSampler, SamplingSettings
 from trimpi.stages.json_lines import append_lines, read_lines
-from trimpi.stages.rl.dataset import chat_row, same_chat
+from trimpi.stages.rl.dataset import chat_row, same_chat, with_image_places
 from trimpi.stages.rl.distillation import distillation_loss
 from trimpi.stages.rl.draws import Draws, SampledGroup
 from trimpi.stages.rl.gate import Gate, measure_gate, read_gate, write_gate
@@ -127,7 +127,7 @@ class PolicyRollouts:
         self._rows = [row for number in kept for row in draws.groups[number].rows][own]
         self._rollouts = [rollout for number in kept for rollout in draws.groups[number].rollouts][own]
         self._advantages = [advantage for number in kept for advantage in advantages[number]][own]
-        return [chat_row(prompt) for prompt in self._policy_free()]
+        return [with_image_places(chat_row(prompt)) for prompt in self._policy_free()]
 
     def columns(self, chats: list[list[dict[str, Any]]], trainer: RolloutTrainer) -> dict[str, list[Any]]:
         """TRL's `rollout_func`: the completions collected. Raises RunError when `chats` are not those of its rows."""

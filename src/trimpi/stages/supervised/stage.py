@@ -19,6 +19,7 @@ from trimpi.stages.context import StageContext, StageResult
 from trimpi.stages.ordering import batched_order
 from trimpi.stages.supervised.collator import RowCollator
 from trimpi.stages.supervised.cots import stage_cots
+from trimpi.stages.supervised.general import general_rows
 from trimpi.stages.supervised.rows import LOSS_ON, SupervisedStage, training_rows
 from trimpi.stages.supervised.soft_prompt import add_soft_prompt, train_rows_only
 from trimpi.stages.training import METRICS_FILE, finish_training
@@ -77,7 +78,8 @@ def _rows(
 ) -> list[TrainingExample]:
     examples = first_per_policy(context.task.examples("train"), config.examples_per_policy)
     cots = stage_cots(config, context, examples, model, renderer)
-    return training_rows(config, context.task, examples, renderer, cots)
+    rows = training_rows(config, context.task, examples, renderer, cots)
+    return [*rows, *general_rows(config.general, count_beside=len(rows), seed=context.seed)]
 
 
 def _order(config: SupervisedStage, rows: list[TrainingExample], *, seed: int) -> list[int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 
 from trimpi.errors import DataError
+from trimpi.rewards.response import without_lone_braces
 from trimpi.tasks.gta.items import Call, Item, PastCall
 from trimpi.tasks.gta.rules import RuleBook
 from trimpi.tasks.gta.tools import split_version, versioned
@@ -13,7 +13,6 @@ from trimpi.tasks.gta.tools import split_version, versioned
 RETURNED_LIMIT = 1000
 """Characters of a returned value that the request shows; a longer one is cut and marked."""
 CUT_MARK = " [cut]"
-JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 INSTRUCTION = 'What is the next call? Answer with one JSON object {"name": ..., "arguments": {...}}.'
 
 
@@ -64,10 +63,7 @@ def write_call(call: Call) -> str:
         text = json.dumps({"name": call.tool, "arguments": dict(call.arguments)}, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise DataError(f"the arguments of {call.tool} cannot be JSON ({error}): give texts, numbers, lists") from None
-    if all(map(_is_balanced, JSON_TEXT.findall(text))):
-        return text
-    # A lone brace in a text would end the boxed answer too early or never; JSON can say it without showing it.
-    return JSON_TEXT.sub(lambda match: match[0].replace("{", r"\u007b").replace("}", r"\u007d"), text)
+    return without_lone_braces(text)
 
 
 def _as_made(past: PastCall, item: Item, book: RuleBook) -> Call:
@@ -87,12 +83,3 @@ def _by_rules(call: Call, item: Item, book: RuleBook) -> Call:
 def _shown(returned: str) -> str:
     text = returned.strip()
     return text if len(text) <= RETURNED_LIMIT else text[:RETURNED_LIMIT].rstrip() + CUT_MARK
-
-
-def _is_balanced(text: str) -> bool:
-    depth = 0
-    for character in text:
-        depth += (character == "{") - (character == "}")
-        if depth < 0:
-            return False
-    return depth == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from trimpi.policies import Policy, join_texts
+from trimpi.policies.policy import Policy, join_texts
 from trimpi.types import ImagePart, Part
 
 HEADING = re.compile(r"^(?=#{2,6}[ \t])", re.MULTILINE)
