@@ -42,7 +42,7 @@ def forward_cots(
 
     def judge(example: Example, completion: Completion) -> tuple[str, str, str]:
         response = read_response(completion.text)
-        outcome = task.score(example, completion).outcome
+        outcome: str = task.score(example, completion).outcome
         if outcome in good and not response.well_formed:
             outcome = "malformed"
         answer = example.answer if config.keep == "right" else response.answer or ""

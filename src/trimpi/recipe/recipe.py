@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from trimpi.recipe.evaluation import EvaluationConfig
 from trimpi.recipe.model import ModelConfig
-from trimpi.recipe.stages import StageConfig
+from trimpi.recipe.stages import StageConfig, TrainingConfig
 from trimpi.recipe.strict import StrictModel, describe_unknown
 from trimpi.recipe.task import TaskConfig
 
@@ -46,7 +46,7 @@ class Recipe(StrictModel):
         """What the data and the questions of evaluations are made with."""
         return self.seeds.get(DATA, self.seed)
 
-    def stage_seed(self, stage: StageConfig) -> int:
+    def stage_seed(self, stage: TrainingConfig) -> int:
         return self.seeds.get(stage.type, self.seed)
 
     @field_validator("seeds")

@@ -42,6 +42,7 @@ class TrainingConfig(StrictModel):
     no checkpoint within the stage. `examples_per_policy` k trains on each policy's first k training examples only.
     """
 
+    type: str
     learning_rate: Positive
     lora: LoraConfig | None = None
     warmup_ratio: Share = 0.0

@@ -37,8 +37,9 @@ def training_rows(
 
     Raises DataError when a chain of thought is of no training example, or when no row is left.
     """
-    fine_tuning = isinstance(config, DirectSftConfig | CotSftConfig)
-    policy_aware = isinstance(config, VmCptConfig) or (fine_tuning and config.prompt == "policy_aware")
+    policy_aware = isinstance(config, VmCptConfig) or (
+        isinstance(config, DirectSftConfig | CotSftConfig) and config.prompt == "policy_aware"
+    )
     if cots is None:
         pairs = [(example, write_response(None, example.answer)) for example in examples]
     else:

@@ -42,7 +42,7 @@ def add_soft_prompt(model: PreTrainedModel, processor: Any, count: int, policies
     ids = list(tokenizer.convert_tokens_to_ids(tokens))
     _make_room(model, len(tokenizer))
     with torch.no_grad():
-        table = model.get_input_embeddings().weight
+        table: Any = model.get_input_embeddings().weight
         table[ids] = table[begins_as]
     return ids
 
@@ -67,7 +67,8 @@ def train_rows_only(model: PreTrainedModel, rows: Sequence[int]) -> None:
 
 def _make_room(model: PreTrainedModel, tokens: int) -> None:
     """Rows for all tokens; many models have some to spare."""
-    table, head = model.get_input_embeddings(), model.get_output_embeddings()
+    table: Any = model.get_input_embeddings()
+    head: Any = model.get_output_embeddings()
     before = table.weight.shape[0]
     if tokens <= before:
         return

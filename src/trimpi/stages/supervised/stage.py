@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedModel, ProcessorMixin
@@ -70,7 +71,8 @@ def _add_soft_prompt(
     if not isinstance(config, SoftPromptConfig):
         return 0
     train_rows_only(model, add_soft_prompt(model, processor, config.tokens, list(context.task.policies.values())))
-    return config.tokens * model.get_input_embeddings().weight.shape[1]
+    table: Any = model.get_input_embeddings().weight
+    return config.tokens * int(table.shape[1])
 
 
 def _rows(
