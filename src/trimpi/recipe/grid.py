@@ -56,7 +56,7 @@ def _jobs(sweep: Sweep, path: Path) -> list[SweepJob]:
         method: [_stage(entry, named, source=f"sweep {path}: methods.{method}.{number}") for number, entry in items]
         for method, items in ((method, enumerate(entries)) for method, entries in sweep.methods.items())
     }
-    jobs = []
+    jobs: list[SweepJob] = []
     points = list(_points(sweep))
     for seed, point, (method, stages) in product(sweep.seeds, points, methods.items()):
         labels = {axis: label for axis, label, _ in point}
