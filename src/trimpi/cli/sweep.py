@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from trimpi.recipe import SweepJob
+    from trimpi.recipe import Sweep, SweepJob
 
 
 def sweep(
@@ -47,7 +47,7 @@ def sweep(
         _print_jobs(jobs, folder)
         return
     if launcher is not None:
-        _launch(jobs, folder, [str(sweep_file.resolve()), *(overrides or ())], launcher, launcher_set or ())
+        _launch(grid, jobs, folder, [str(sweep_file.resolve()), *(overrides or ())], launcher, launcher_set or ())
         return
 
     from trimpi.cli.progress import make_reporter
@@ -63,26 +63,33 @@ def sweep(
 
 
 def _launch(
-    jobs: Sequence[SweepJob], folder: Path, arguments: Sequence[str], launcher: str, settings: Sequence[str]
+    grid: Sweep,
+    jobs: Sequence[SweepJob],
+    folder: Path,
+    arguments: Sequence[str],
+    launcher: str,
+    settings: Sequence[str],
 ) -> None:
     """Submit what is not finished; a trial on this machine is waited for."""
     from trimpi.errors import RunError
     from trimpi.recipe.overrides import apply_overrides
-    from trimpi.sweep.directory import SweepDirectory
+    from trimpi.sweep.execute import begin_sweep
     from trimpi.sweep.launch import launch_jobs
 
-    sweep = SweepDirectory(folder)
+    sweep = begin_sweep(grid, jobs, folder)
     left = [job for job in jobs if sweep.state(job.name) != "finished"]
     if not left:
         typer.echo(f"all {len(jobs)} jobs are finished")
         return
     parameters = apply_overrides({}, settings)
-    submitted = launch_jobs(left, folder, arguments=arguments, launcher=launcher, parameters=parameters)
+    submitted = launch_jobs(sweep, left, arguments=arguments, launcher=launcher, parameters=parameters)
     typer.echo(f"submitted {len(submitted)} jobs: {', '.join(str(job.job_id) for job in submitted)}")
     if launcher == "local":
         failed = [job.name for job, task in zip(left, submitted, strict=True) if task.exception() is not None]
         if failed:
-            raise RunError(f"{len(failed)} of {len(left)} jobs failed: {', '.join(failed)}; see {folder / 'launched'}")
+            raise RunError(
+                f"{len(failed)} of {len(left)} jobs failed: {', '.join(failed)}; see its logs in {folder / 'launched'}"
+            )
         typer.echo(f"runs: {folder / 'runs'}")
 
 

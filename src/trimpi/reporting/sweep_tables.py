@@ -19,8 +19,7 @@ PAIRED = (
     "difference",
     "bootstrap",
     "t",
-    "only baseline",
-    "only method",
+    "right alone",
     "p items",
     "p seeds",
     "p of each",
@@ -34,7 +33,8 @@ LEGEND = (
     "spread of seeds alone 0.4 of t's width with three seeds, 0.8 with ten)",
 )
 PAIRED_LEGEND = (
-    "the same requests with the same seed, the method's accuracy minus the baseline's",
+    "the same requests with the same seed, the method's accuracy minus the baseline's; right alone: the requests that "
+    "only the baseline and only the method got right",
     "p items: McNemar's over the requests of all seeds, for whether these models differ; p seeds: Student's over the "
     "seeds' differences, for whether the methods do; p of each: McNemar's with each seed",
 )
@@ -65,12 +65,16 @@ def paired_cells(result: MethodResult) -> list[str]:
         ", ".join(str(seed) for seed, _ in versus.per_seed),
         points(versus.difference.mean),
         *_intervals(versus.difference, points_interval),
-        count(versus.only_baseline),
-        count(versus.only_method),
-        p_value(versus.p_items),
-        MISSING if versus.p_seeds is None else p_value(versus.p_seeds),
-        ", ".join(p_value(pair.p) for _, pair in versus.per_seed),
+        f"{count(versus.only_baseline)} : {count(versus.only_method)}",
+        _p(versus.p_items),
+        MISSING if versus.p_seeds is None else _p(versus.p_seeds),
+        ", ".join(_p(pair.p) for _, pair in versus.per_seed),
     ]
+
+
+def _p(p: float) -> str:
+    """Under a heading that says what it is."""
+    return p_value(p).removeprefix("p = ").removeprefix("p ")
 
 
 def _intervals(estimate: Estimate, words: Callable[[tuple[float, float]], str]) -> list[str]:

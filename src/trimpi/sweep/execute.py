@@ -34,12 +34,7 @@ def execute_sweep(
     """
     if services.processes.count > 1:
         raise RunError("a sweep is one process: start several `trimpi sweep` on the same --out, or one per GPU")
-    folder = SweepDirectory(out)
-    folder.claim(sweep.name, write_yaml(sweep.model_dump(mode="json")))
-    _refuse_changed_jobs(folder, jobs)
-    for job in jobs:
-        if not folder.job(job.name).is_file():
-            folder.record(job)
+    folder = begin_sweep(sweep, jobs, out)
     _Execution(folder, jobs, services, clock).carry_out()
     failed = [job.name for job in jobs if folder.state(job.name) == "failed"]
     if failed:
@@ -48,6 +43,17 @@ def execute_sweep(
             f"{len(failed)} of {len(jobs)} jobs failed, and the same command tries them again ({folder.jobs}/NAME.json "
             f"has the details): {problems}"
         )
+
+
+def begin_sweep(sweep: Sweep, jobs: Sequence[SweepJob], out: Path) -> SweepDirectory:
+    """Make `out` the sweep's folder, with a place for every job. Raises RunError as `execute_sweep` does at first."""
+    folder = SweepDirectory(out)
+    folder.claim(sweep.name, write_yaml(sweep.model_dump(mode="json")))
+    _refuse_changed_jobs(folder, jobs)
+    for job in jobs:
+        if not folder.job(job.name).is_file():
+            folder.record(job)
+    return folder
 
 
 class _Execution:

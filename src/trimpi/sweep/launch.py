@@ -15,14 +15,14 @@ LAUNCHERS = ("slurm", "local")
 
 
 def launch_jobs(
+    folder: SweepDirectory,
     jobs: Sequence[SweepJob],
-    out: Path,
     *,
     arguments: Sequence[str],
     launcher: str,
     parameters: Mapping[str, Any],
 ) -> list[Any]:
-    """Submit `trimpi sweep ARGUMENTS --out OUT --job NAME` for every job, and give back submitit's jobs.
+    """Submit `trimpi sweep ARGUMENTS --out FOLDER --job NAME` for every job of a sweep that is begun; submitit's jobs.
 
     `parameters` are submitit's: timeout_min, gpus_per_node, slurm_partition, slurm_array_parallelism and so on. Its
     scripts and the jobs' output lie in `launched/` of the sweep's folder. Raises RunError without submitit, for another
@@ -34,10 +34,10 @@ def launch_jobs(
         import submitit
     except ImportError:
         raise RunError("launching jobs needs submitit: pip install 'trimpi[cluster]'") from None
-    command = [sys.executable, "-m", "trimpi", "sweep", *arguments, "--out", str(out.resolve())]
+    command = [sys.executable, "-m", "trimpi", "sweep", *arguments, "--out", str(folder.path.resolve())]
     functions = [submitit.helpers.CommandFunction([*command, "--job", job.name], cwd=Path.cwd()) for job in jobs]
     try:
-        executor = submitit.AutoExecutor(folder=SweepDirectory(out).path / "launched", cluster=launcher)
+        executor = submitit.AutoExecutor(folder=folder.path / "launched", cluster=launcher)
         executor.update_parameters(name="trimpi", **parameters)
         return list(executor.submit_array(functions))
     except (NameError, AssertionError, RuntimeError, OSError) as error:
