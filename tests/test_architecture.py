@@ -25,7 +25,8 @@ LAYERS = (
     ("cot",),
     ("stages", "evaluation"),
     ("run",),
-    ("reporting", "serving"),
+    ("reporting",),
+    ("serving",),
     ("cli",),
     ("__main__",),
 )

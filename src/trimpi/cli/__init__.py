@@ -14,6 +14,7 @@ from trimpi.cli.evaluate import evaluate
 from trimpi.cli.failures import reported
 from trimpi.cli.report import report
 from trimpi.cli.run import run
+from trimpi.cli.serve import serve
 
 app = typer.Typer(
     name="trimpi",
@@ -29,6 +30,7 @@ app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
 app.command("compare")(reported(compare))
+app.command("serve")(reported(serve))
 
 
 def main() -> None:

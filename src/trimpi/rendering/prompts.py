@@ -105,7 +105,7 @@ def make_conversation(
     instruction: str = DEFAULT_INSTRUCTION,
     policy_turn: PolicyTurn = "system",
 ) -> Prompt:
-    """The prompt of user turns and answers in turn, a user's first and last, with the policy where `make_prompt` says."""
+    """The prompt of user turns and answers, a user's first and last, with the policy where `make_prompt` says."""
     system: list[Part] = [instruction]
     contents: list[tuple[Role, list[Part]]] = [(turn.role, list(turn.parts)) for turn in turns]
     if policy is not None and policy_turn == "system":
