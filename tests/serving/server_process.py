@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -28,11 +27,6 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
-
-    def stop(self) -> int:
-        """Ask it to end, as service managers do; its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(LONGEST_WAIT)
 
 
 @contextmanager

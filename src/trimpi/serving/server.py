@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,6 +67,9 @@ def make_app(
 
 def run_server(app: ASGIApp, *, host: str, port: int, limits: Limits) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first, as long as `limits.shutdown_seconds`."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn handles them while it runs and raises them again when it has stopped, where they have done their work.
+        signal.signal(number, lambda *_: None)
     uvicorn.run(
         app,
         host=host,
