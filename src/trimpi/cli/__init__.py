@@ -11,6 +11,7 @@ from trimpi.cli.compare import compare
 from trimpi.cli.cot import cot
 from trimpi.cli.data import data
 from trimpi.cli.evaluate import evaluate
+from trimpi.cli.export import export
 from trimpi.cli.failures import reported
 from trimpi.cli.report import report
 from trimpi.cli.run import run
@@ -30,6 +31,7 @@ app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
 app.command("compare")(reported(compare))
+app.command("export")(reported(export))
 app.command("serve")(reported(serve))
 
 
