@@ -6,6 +6,7 @@ import os
 
 import typer
 
+from trimpi.cli.chat import chat
 from trimpi.cli.check import check
 from trimpi.cli.compare import compare
 from trimpi.cli.cot import cot
@@ -31,6 +32,7 @@ app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
 app.command("compare")(reported(compare))
+app.command("chat")(reported(chat))
 app.command("export")(reported(export))
 app.command("serve")(reported(serve))
 
