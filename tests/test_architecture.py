@@ -57,6 +57,13 @@ TORCH_FREE = (
     "sampling.endpoint",
     "cot",
     "reporting",
+    "rendering.text_stream",
+    "serving.app",
+    "serving.commands",
+    "serving.gate",
+    "serving.images",
+    "serving.source",
+    "serving.tool_calls",
     "stages.flops",
     "cli",
 )

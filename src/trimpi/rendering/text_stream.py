@@ -1,8 +1,11 @@
-"""A response's text as its tokens are written."""
+"""A response's text as its tokens are written. Torch-free."""
 
 from __future__ import annotations
 
-from trimpi.rendering.renderer import Renderer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trimpi.rendering.renderer import Renderer
 
 UNFINISHED = "\N{REPLACEMENT CHARACTER}"
 """What a tokenizer gives for the first bytes of a character whose others are in tokens to come."""

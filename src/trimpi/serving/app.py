@@ -53,7 +53,7 @@ class Answering(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """What is served under the name `model`: `created` is when its weights were written, in seconds of the epoch.
+    """What is served under the name `model`: `created` is when its serving began, in seconds of the epoch.
 
     Requests that say nothing of it are answered at `temperature`. Without `keys` none is asked for; `local_images` is
     the folder that files may be read from.

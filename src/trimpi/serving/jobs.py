@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Literal
 
 from trimpi.rendering.prompts import Prompt
+from trimpi.rendering.text_stream import TextStream
 from trimpi.sampling.sampler import SamplingSettings
 from trimpi.serving.refusals import Refusal
 
@@ -77,8 +78,6 @@ class Answer:
     """One answer of a job while it is written."""
 
     def __init__(self, job: Job, number: int, renderer: Renderer) -> None:
-        from trimpi.rendering.text_stream import TextStream
-
         self.job, self.number, self.seed = job, number, job.seeds[number]
         self._renderer = renderer
         self._stream = TextStream(renderer)
