@@ -119,6 +119,16 @@ def test_an_answer_is_no_longer_than_asked(client: TestClient) -> None:
     assert completion["choices"][0]["finish_reason"] == "length"
 
 
+def test_an_answer_whose_length_nobody_named_gets_what_is_left(client: TestClient) -> None:
+    """The model holds 4,096 tokens, a text token is one byte."""
+    own = post(client, chat(user("a")))[1]["usage"]["prompt_tokens"]
+    body = chat(user("a" * (4096 - own - 9)), temperature=2.0, seed=0)
+    status, completion = post(client, body)
+    assert status == 200 and completion["usage"]["completion_tokens"] <= 10
+    assert completion["usage"]["prompt_tokens"] == 4096 - 10
+    assert post(client, {**body, "max_tokens": 11})[1]["error"]["code"] == "context_length_exceeded"
+
+
 def test_a_system_turn_replaces_the_instruction(client: TestClient) -> None:
     short, long = (
         post(client, chat({"role": "system", "content": text}, user()))[1]["usage"]["prompt_tokens"]

@@ -120,7 +120,8 @@ def build_app(service: Service) -> ASGIApp:
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
-        refusal = Refusal(error.status_code, f"{request.method} {request.url.path}: {error.detail}", code="not_found")
+        code = "not_found" if error.status_code == 404 else "invalid_request"
+        refusal = Refusal(error.status_code, f"{request.method} {request.url.path}: {error.detail}", code=code)
         return JSONResponse(refusal.body, refusal.status, error.headers)
 
     return Gate(app, keys=service.keys, limits=service.limits, metrics=metrics)
@@ -219,6 +220,7 @@ class _Exchange:
             seeds=[row_seed(seed, 0, number) for number in range(self._answers)],
             settings=settings,
             stops=self._body.stops,
+            any_length=self._body.most_new_tokens is None,
             tell=lambda news: _told(loop, self._news, news),
         )
         self._service.batcher.submit(self._job)

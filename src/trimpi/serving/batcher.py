@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
@@ -29,8 +30,6 @@ class Batcher:
 
     def __init__(self, waves: WaveMaker, renderer: Renderer, limits: Limits) -> None:
         self._maker, self._renderer, self._limits = waves, renderer, limits
-        longest = [most for most in (limits.prompt_tokens, waves.longest) if most is not None]
-        self._most_prompt_tokens = min(longest, default=None)
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: deque[Answer] = deque()
         self._waves: list[Wave] = []
@@ -92,10 +91,11 @@ class Batcher:
         try:
             tokens = len(self._renderer.prompt_ids(job.prompt))
             self._refuse_long(tokens, job)
+            self._fit(tokens, job)
         except Refusal as refusal:
             job.fail(refusal)
         except (TrimpiError, ValueError) as error:
-            job.fail(bad_request(str(error).strip().splitlines()[0], param="messages"))
+            job.fail(bad_request((str(error).strip() or type(error).__name__).splitlines()[0], param="messages"))
         except Exception:
             log.exception("a prompt could not be read")
             job.fail(failed())
@@ -103,18 +103,23 @@ class Batcher:
             job.tell(Accepted(prompt_tokens=tokens))
             self._waiting.extend(Answer(job, number, self._renderer) for number in range(len(job.seeds)))
 
+    def _fit(self, tokens: int, job: Job) -> None:
+        """An answer whose length nobody named gets what the prompt leaves of the model's longest sequence."""
+        if job.any_length and self._maker.longest is not None:
+            left = self._maker.longest - tokens
+            job.settings = replace(job.settings, max_new_tokens=min(job.settings.max_new_tokens, left))
+
     def _refuse_long(self, tokens: int, job: Job) -> None:
-        most = self._maker.longest
+        most, wanted = self._maker.longest, 1 if job.any_length else job.settings.max_new_tokens
         if self._limits.prompt_tokens is not None and tokens > self._limits.prompt_tokens:
             raise bad_request(
                 f"the prompt has {tokens:,} tokens; this server takes {self._limits.prompt_tokens:,}",
                 code="context_length_exceeded",
                 param="messages",
             )
-        if most is not None and tokens + job.settings.max_new_tokens > most:
+        if most is not None and tokens + wanted > most:
             raise bad_request(
-                f"the prompt has {tokens:,} tokens and its answer may have {job.settings.max_new_tokens:,}; the model "
-                f"holds {most:,} in all",
+                f"the prompt has {tokens:,} tokens and its answer may have {wanted:,}; the model holds {most:,} in all",
                 code="context_length_exceeded",
                 param="messages",
             )

@@ -57,7 +57,8 @@ News = Accepted | Wrote | Finished | Failed
 class Job:
     """One prompt and an answer per seed. `tell` is called from the model's thread, in the order in which things happen.
 
-    `stops` end an answer and are not part of it. Whoever no longer waits sets `cancelled`.
+    `stops` end an answer and are not part of it. With `any_length` the settings' max_new_tokens is a bound that nobody
+    asked for. Whoever no longer waits sets `cancelled`.
     """
 
     prompt: Prompt
@@ -65,6 +66,7 @@ class Job:
     settings: SamplingSettings
     tell: Callable[[News], None]
     stops: Sequence[str] = ()
+    any_length: bool = False
     cancelled: Event = field(default_factory=Event)
 
     def fail(self, refusal: Refusal) -> None:
