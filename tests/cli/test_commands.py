@@ -23,7 +23,9 @@ def one_line_refusal(*arguments: str) -> str:
     return output
 
 
-@pytest.mark.parametrize("command", ["run", "check", "data", "cot", "eval", "report", "compare"])
+@pytest.mark.parametrize(
+    "command", ["run", "check", "data", "cot", "eval", "report", "compare", "serve", "export", "chat"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     code, output = invoke(command, "--help")
     assert code == 0 and "Usage" in output

@@ -6,15 +6,18 @@ import os
 
 import typer
 
+from trimpi.cli.chat import chat
 from trimpi.cli.check import check
 from trimpi.cli.compare import compare
 from trimpi.cli.cot import cot
 from trimpi.cli.data import data
 from trimpi.cli.evaluate import evaluate
+from trimpi.cli.export import export
 from trimpi.cli.failures import reported
 from trimpi.cli.init import init
 from trimpi.cli.report import report
 from trimpi.cli.run import run
+from trimpi.cli.serve import serve
 from trimpi.cli.sweep import sweep
 
 app = typer.Typer(
@@ -33,6 +36,9 @@ app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
 app.command("sweep")(reported(sweep))
 app.command("compare")(reported(compare))
+app.command("chat")(reported(chat))
+app.command("export")(reported(export))
+app.command("serve")(reported(serve))
 
 
 def main() -> None:

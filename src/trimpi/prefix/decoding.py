@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -163,7 +163,60 @@ class PrefixMemory:
         return [layer.keys for layer in layers], [layer.values for layer in layers]
 
 
-@torch.no_grad()
+class Decoding:
+    """Rows that are written over the levels of their prompts, a token each per step, until they are dropped.
+
+    `room` is how many tokens a row may have. Rows keep the numbers they began with.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, prefilled: Prefilled, prompt_of_row: Sequence[int], *, room: int
+    ) -> None:
+        device = prefilled.last_tokens.device
+        self._model, self._levels = model, prefilled.levels
+        self._prompts = torch.tensor(prompt_of_row, device=device)
+        self._rows = torch.arange(len(prompt_of_row), device=device)
+        self._tokens = prefilled.last_tokens[self._prompts]
+        self._positions = prefilled.last_positions[..., self._prompts]
+        self._cache = RowCache(model.config.get_text_config().num_hidden_layers, room=room)
+        self._attention = _over_levels(self._levels, self._prompts)
+        self._running = torch.ones(len(prompt_of_row), dtype=torch.bool, device=device)
+        self._steps = 0
+
+    @torch.no_grad()
+    def step(self, choose: Choose) -> list[tuple[int, int, float]]:
+        """The next token of every row that was not dropped, with its log-probability: (row, token, log-probability)."""
+        output = self._model(
+            input_ids=self._tokens[:, None],
+            position_ids=(self._positions + self._steps)[..., None],
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+            shared_attention=self._attention,
+        )
+        self._tokens, log_probs = choose(output.logits[:, -1], self._steps, self._rows)
+        self._steps += 1
+        columns = (self._rows, self._running, self._tokens, log_probs)
+        return [
+            (row, token, log_prob)
+            for row, runs, token, log_prob in zip(*(column.tolist() for column in columns), strict=True)
+            if runs
+        ]
+
+    def drop(self, rows: Collection[int]) -> bool:
+        """Write no more of these rows; whether any is left. Their place is given up when enough of them are dropped."""
+        if rows:
+            self._running &= ~torch.isin(self._rows, torch.tensor(list(rows), device=self._rows.device))
+        left = bool(self._running.any())
+        if left and float(self._running.float().mean()) <= 1 - FINISHED_SHARE:
+            kept = self._running.nonzero()[:, 0]
+            self._cache.keep(kept)
+            self._rows, self._prompts, self._tokens = self._rows[kept], self._prompts[kept], self._tokens[kept]
+            self._positions, self._running = self._positions[..., kept], self._running[kept]
+            self._attention = _over_levels(self._levels, self._prompts)
+        return left
+
+
 def decode(
     model: PreTrainedModel,
     prefilled: Prefilled,
@@ -177,39 +230,15 @@ def decode(
 
     Rows are decoded together, each over the levels of its prompt; finished rows are dropped.
     """
-    device = prefilled.last_tokens.device
-    prompts = torch.tensor(prompt_of_row, device=device)
-    rows = torch.arange(len(prompts), device=device)
-    tokens, positions = prefilled.last_tokens[prompts], prefilled.last_positions[..., prompts]
-    layers = model.config.get_text_config().num_hidden_layers
-    cache = RowCache(layers, room=max_new_tokens)
-    attention = _over_levels(prefilled.levels, prompts)
+    decoding = Decoding(model, prefilled, prompt_of_row, room=max_new_tokens)
     written: list[tuple[list[int], list[float]]] = [([], []) for _ in prompt_of_row]
-    running = torch.ones(len(rows), dtype=torch.bool, device=device)
-    for step in range(max_new_tokens):
-        output = model(
-            input_ids=tokens[:, None],
-            position_ids=(positions + step)[..., None],
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-            shared_attention=attention,
-        )
-        tokens, log_probs = choose(output.logits[:, -1], step, rows)
-        for row, runs, token, log_prob in zip(
-            rows.tolist(), running.tolist(), tokens.tolist(), log_probs.tolist(), strict=True
-        ):
-            if runs:
-                written[row][0].append(token)
-                written[row][1].append(log_prob)
-        running &= tokens != end
-        if not running.any():
+    for _ in range(max_new_tokens):
+        fresh = decoding.step(choose)
+        for row, token, log_prob in fresh:
+            written[row][0].append(token)
+            written[row][1].append(log_prob)
+        if not decoding.drop([row for row, token, _ in fresh if token == end]):
             break
-        if float(running.float().mean()) <= 1 - FINISHED_SHARE:
-            kept = running.nonzero()[:, 0]
-            cache.keep(kept)
-            rows, tokens, positions, running = rows[kept], tokens[kept], positions[..., kept], running[kept]
-            attention = _over_levels(prefilled.levels, prompts[rows])
     return written
 
 

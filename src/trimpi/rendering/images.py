@@ -26,6 +26,11 @@ def open_image(path: Path) -> Image.Image:
         raise DataError(f"image {path} cannot be read: {error}") from None
 
 
+def forget_images() -> None:
+    """Give up the memory of decoded images: a server's are seldom shown twice, and may be large."""
+    _decode.cache_clear()
+
+
 @lru_cache(maxsize=CACHED_IMAGES)
 def _decode(path: Path, modified: int, size: int) -> Image.Image:
     """`modified` and `size` are part of the key, so a file written anew is decoded anew."""

@@ -92,18 +92,30 @@ def make_prompt(
     of the first user turn instead, for model families whose system turn cannot hold images. `shots` are solved
     requests, a turn each for request and response, in front of the request.
     """
-    system: list[Part] = [instruction]
-    turns: list[tuple[Role, list[Part]]] = []
+    turns = []
     for solved, response in shots:
-        turns += [(message.role, list(message.parts)) for message in solved.before]
-        turns += [("user", _asked(solved)), ("assistant", [response])]
-    turns += [(message.role, list(message.parts)) for message in example.before]
-    turns.append(("user", _asked(example)))
+        turns += solved.before
+        turns += [Message(role="user", parts=_asked(solved)), Message(role="assistant", parts=(response,))]
+    turns += example.before
+    turns.append(Message(role="user", parts=_asked(example)))
+    return make_conversation(turns, policy, instruction=instruction, policy_turn=policy_turn)
+
+
+def make_conversation(
+    turns: Sequence[Message],
+    policy: Policy | None,
+    *,
+    instruction: str = DEFAULT_INSTRUCTION,
+    policy_turn: PolicyTurn = "system",
+) -> Prompt:
+    """The prompt of user turns and answers, a user's first and last, with the policy where `make_prompt` says."""
+    system: list[Part] = [instruction]
+    contents: list[tuple[Role, list[Part]]] = [(turn.role, list(turn.parts)) for turn in turns]
     if policy is not None and policy_turn == "system":
         system += [POLICY_SEPARATOR, *policy.sections]
     elif policy is not None:
-        turns[0][1][:0] = [*policy.sections, POLICY_SEPARATOR]
-    messages = (Message(role=role, parts=join_texts(parts)) for role, parts in [("system", system), *turns])
+        contents[0][1][:0] = [*policy.sections, POLICY_SEPARATOR]
+    messages = (Message(role=role, parts=join_texts(parts)) for role, parts in [("system", system), *contents])
     return Prompt(messages=tuple(messages), policy_aware=policy is not None)
 
 
@@ -112,8 +124,8 @@ def as_update(policy: Policy) -> Policy:
     return Policy(name=policy.name, sections=(f"{UPDATE_NOTICE.format(name=policy.name)}\n", *policy.sections))
 
 
-def _asked(example: Example) -> list[Part]:
-    return [*(ImagePart(path=path) for path in example.images), example.prompt]
+def _asked(example: Example) -> tuple[Part, ...]:
+    return (*(ImagePart(path=path) for path in example.images), example.prompt)
 
 
 def make_reverse_prompt(example: Example, policy: Policy, *, policy_turn: PolicyTurn = "system") -> Prompt:

@@ -36,7 +36,8 @@ class TrainingExample:
 class Renderer:
     """Prompts, token ids and masks for one processor.
 
-    `end_of_turn_id` ends a response, `visual_token_ids` stand for images or mark them, `pad_token_id` fills batches.
+    `end_of_turn_id` ends a response, `visual_token_ids` stand for images or mark them, `pad_token_id` fills batches. A
+    response's text ends before the first of `closing_ids`.
     Raises ModelError when the chat template cannot carry our prompts.
     """
 
@@ -49,6 +50,7 @@ class Renderer:
         self.end_of_turn: str = self.tokenizer.convert_ids_to_tokens(self.end_of_turn_id)
         pad = self.tokenizer.pad_token_id
         self.pad_token_id: int = self.end_of_turn_id if pad is None else pad
+        self.closing_ids = frozenset({self.end_of_turn_id, self.tokenizer.eos_token_id, self.pad_token_id})
         self.visual_token_ids = visual_token_ids(processor, self.format)
         self._reserved = control_tokens(self.tokenizer, self.format, self.visual_token_ids)
         self._modalities = bool(getattr(processor, "return_mm_token_type_ids", False))
@@ -139,10 +141,9 @@ class Renderer:
 
     def decode(self, token_ids: Iterable[int]) -> str:
         """The response's text: everything before the first end of turn; tags such as <think> are kept."""
-        stops = {self.end_of_turn_id, self.tokenizer.eos_token_id, self.pad_token_id}
         written = []
         for token in token_ids:
-            if int(token) in stops:
+            if int(token) in self.closing_ids:
                 break
             written.append(int(token))
         text = self.tokenizer.decode(written, skip_special_tokens=False, clean_up_tokenization_spaces=False)
