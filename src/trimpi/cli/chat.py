@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from trimpi.policies import Policy
+    from trimpi.serving.source import ModelSource
 
 
 def chat(
@@ -26,7 +30,9 @@ def chat(
 
     if (prompted is None) != (policy is None):
         raise DataError("--prompted and --policy belong together: the model, and the policy it is shown")
-    sources = [(find_model(model), "internalized, no policy in the prompt", None)]
+    sources: list[tuple[ModelSource, str, Policy | None]] = [
+        (find_model(model), "internalized, no policy in the prompt", None)
+    ]
     if prompted is not None and policy is not None:
         shown = load_policy(policy)
         sources.insert(0, (find_model(prompted), f"prompted, with {shown.name} in the prompt", shown))

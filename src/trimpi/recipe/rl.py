@@ -7,9 +7,9 @@ are measured against (`AdvantageConfig`), and whether the policy-aware model als
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.strict import StrictModel
@@ -27,14 +27,21 @@ class ScheduledShare(StrictModel):
 class GapDrivenShare(StrictModel):
     """A share that follows what the policy in the prompt still gains: `maximum` x clip(gap / full_at, 0, 1).
 
-    The gap is Rp - Rn, policy-aware minus policy-free reward, averaged over steps with `decay`. Once it is not
-    positive, or rounds to no rollout, it stays 0: nothing measures it any more.
+    The gap is Rp - Rn, policy-aware minus policy-free reward, averaged over steps with `decay`. `minimum` is the share
+    that goes on measuring it; with 0, the share stays 0 once it rounds to no rollout, though a gap may come back.
     """
 
     type: Literal["gap_driven"] = "gap_driven"
+    minimum: Share = 0.0
     maximum: Share = 0.5
     full_at: Positive = 0.2
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}: give a smaller one")
+        return self
 
 
 def _kind_of_share(given: Any) -> Any:

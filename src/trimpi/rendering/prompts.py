@@ -92,7 +92,7 @@ def make_prompt(
     of the first user turn instead, for model families whose system turn cannot hold images. `shots` are solved
     requests, a turn each for request and response, in front of the request.
     """
-    turns = []
+    turns: list[Message] = []
     for solved, response in shots:
         turns += solved.before
         turns += [Message(role="user", parts=_asked(solved)), Message(role="assistant", parts=(response,))]

@@ -33,3 +33,8 @@ def test_a_scheduled_share_is_half_its_maximum_at_its_midpoint() -> None:
 )
 def test_a_gap_driven_share_follows_the_averaged_gap(gaps: list[float | None], expected: int) -> None:
     assert count(GapDrivenShare(), len(gaps), gaps) == expected
+
+
+def test_a_minimum_goes_on_measuring_a_gap_that_may_come_back() -> None:
+    share = GapDrivenShare(minimum=0.1)
+    assert [count(share, len(gaps), gaps) for gaps in ([-0.3], [-0.3, 0.5], [-0.3, 0.5, 0.5])] == [1, 2, 5]

@@ -23,7 +23,7 @@ def _share(share: PolicyAwareShare, *, step: int, steps: int, gaps: Sequence[flo
         time = step / max(steps - 1, 1)
         return share.maximum / (1 + math.exp(share.steepness * (time - share.midpoint)))
     if isinstance(share, GapDrivenShare):
-        return share.maximum * _gain(share, gaps)
+        return max(share.minimum, share.maximum * _gain(share, gaps))
     return share
 
 
