@@ -145,7 +145,7 @@ class ReverseKlTeacher(StrictModel):
 
     Summed over the model's `top_k` tokens and one bucket for all others, averaged over tokens, times `coefficient`,
     which falls to 0 over `anneal_steps` (null: never). `only_positive` counts completions with a positive advantage
-    only. `alone` leaves the rewards out: the stage then distils and nothing else.
+    only. `alone` leaves the rewards out: the stage distils and nothing else, or ends at once where the gate is shut.
     """
 
     type: Literal["reverse_kl"] = "reverse_kl"

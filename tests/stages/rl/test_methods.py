@@ -95,6 +95,13 @@ def test_the_gate_is_measured_before_the_first_step_and_closes_a_teacher_without
     assert "teacher_kl" not in lines(tmp_path / "rl" / "metrics.jsonl")[0]
 
 
+def test_a_stage_that_only_distils_ends_where_there_is_nothing_to_distil(tmp_path: Path) -> None:
+    config = rl_config(teacher=ReverseKlTeacher(alone=True), gate_examples=4)
+    result = run(config, tmp_path, "rl", task=OneAnswer(tmp_path / "images"))
+    assert result.ended_early is not None and "nothing to distil" in result.ended_early
+    assert_same_weights(tmp_path / "base", tmp_path / "rl")
+
+
 RESUMED = {
     "gap-driven dapo": {
         "policy_aware_share": GapDrivenShare(full_at=0.01),

@@ -84,7 +84,8 @@ class PolicyRollouts:
     def collect(self, trainer: RolloutTrainer, count: int) -> list[dict[str, Any]]:
         """Sample until the step is full; the policy-free chats of this process's `count` rows, as TRL reads them.
 
-        Raises StageEndedEarly when dynamic sampling does not fill the step: on every process alike.
+        Raises StageEndedEarly when dynamic sampling does not fill the step, or when there is nothing to distil: on
+        every process alike.
         """
         step = trainer.state.global_step // trainer.num_iterations
         aware = policy_aware_per_group(
@@ -211,8 +212,15 @@ class PolicyRollouts:
             if trainer.is_world_process_zero():
                 write_gate(self._gate_file, gate)
         self._gate = gate
-        if not gate.is_open:
-            self._teacher = None
+        if gate.is_open or self._teacher is None:
+            return
+        self._teacher = None
+        if self._distils_alone:
+            raise StageEndedEarly(
+                f"ended before step 1: with the policy in the prompt the model has {gate.accuracy_policy_aware:.1%} of "
+                f"{gate.examples} training requests right and {gate.accuracy_policy_free:.1%} without, so there is "
+                "nothing to distil. The input model is kept; gate_examples 0 distils all the same"
+            )
 
     def _sample(self, sampler: RowSampler, rows: Sequence[Row]) -> tuple[list[Row], list[Rollout]]:
         """This process's rows, and what all processes have sampled."""
@@ -245,10 +253,12 @@ class PolicyRollouts:
             epsilon=how.epsilon,
         )
 
+    @property
+    def _distils_alone(self) -> bool:
+        return isinstance(self._config.teacher, ReverseKlTeacher) and self._config.teacher.alone
+
     def _own_advantages(self) -> Sequence[float]:
-        config = self._config.teacher
-        alone = isinstance(config, ReverseKlTeacher) and config.alone
-        return [0.0] * len(self._advantages) if alone else self._advantages
+        return [0.0] * len(self._advantages) if self._distils_alone else self._advantages
 
     def _token_advantages(self, config: ReweightingTeacher, trainer: RolloutTrainer, batch: Batch) -> Tensor:
         """(rows, longest completion); policy-aware rows keep one advantage for all tokens."""
