@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def sweep(
     sweep_file: Annotated[
-        Path, typer.Argument(metavar="SWEEP", help="A YAML sweep, such as recipes/ablation/nano.yaml.")
+        Path, typer.Argument(metavar="SWEEP", help="A YAML sweep, such as recipes/ablation/rl-nano.yaml.")
     ],
     overrides: Annotated[
         list[str] | None,
