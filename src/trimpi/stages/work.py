@@ -99,8 +99,13 @@ def rl_cost(
 
 
 def _completion_lengths(rollouts: Path) -> dict[bool, list[int]]:
-    """Tokens of every completion, policy-free and policy-aware; line by line, since the texts may be many."""
+    """Tokens of every completion, policy-free and policy-aware; line by line, since the texts may be many.
+
+    None where a stage ended before it sampled any.
+    """
     halves: dict[bool, list[int]] = {False: [], True: []}
+    if not rollouts.exists():
+        return halves
     with rollouts.open(encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             halves[line["policy_aware"]].append(line["tokens"])
