@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from reporting.fake_run import build_fake_run
 from trimpi.reporting.drawing import PageFigure, curve, smooth
 from trimpi.reporting.figures import page_figures
+from trimpi.reporting.learning_curves import dropped_share, learning_figures
 from trimpi.reporting.run_directory import Stage, read_run
 from trimpi.reporting.svg import VARIABLES
 
@@ -75,3 +77,24 @@ def test_a_curve_keeps_finite_numbers_only() -> None:
 def test_smoothing_averages_as_many_neighbours_on_both_sides() -> None:
     assert smooth([1, 2, 6, 2, 4], reach=1) == pytest.approx([1, 3, 10 / 3, 4, 4])
     assert smooth([1, 2, 3, 4, 5], reach=2) == pytest.approx([1, 2, 3, 4, 5])
+
+
+def test_what_the_policy_gained_before_rl_and_why_it_ended_stand_beside_its_curves(tmp_path: Path) -> None:
+    gate = {"examples": 64, "accuracy_policy_free": 0.25, "accuracy_policy_aware": 0.75}
+    lines = [
+        {
+            "step": step,
+            "reward_gap": 0.2,
+            "groups": 4.0,
+            "dropped_solved": 1.0,
+            "dropped_failed": 1.0,
+            "dropped_equal": 0.0,
+        }
+        for step in (1, 2)
+    ]
+    stage = Stage(number=3, name="rl", manifest={"ended_early": "ended before step 3"}, metrics=lines, gate=gate)
+    run = replace(read_run(build_fake_run(tmp_path)), stages=[stage])
+    (figure,) = learning_figures(run)
+    assert "75.0% of 64 training requests right with the policy in the prompt, 25.0% without" in figure.caption
+    assert "The stage ended before step 3." in figure.caption
+    assert dropped_share(stage) == [(1.0, 0.5), (2.0, 0.5)]

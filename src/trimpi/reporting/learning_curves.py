@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -149,9 +149,24 @@ def _figure(stage: Stage, *, several: bool) -> PageFigure | None:
             _draw(axes, panel, points)
         return PageFigure(
             title=f"{stage.label} in detail" + (f" (stage {stage.number})" if several else ""),
-            caption=" ".join([*(panel.caption for panel, _ in panels), "Each logged step, and its running average."]),
+            caption=" ".join(
+                [*_told(stage), *(panel.caption for panel, _ in panels), "Each logged step, and its running average."]
+            ),
             svg=to_svg(figure, name=f"learning{stage.number}"),
         )
+
+
+def _told(stage: Stage) -> Iterator[str]:
+    """What is said of a stage beside its curves: what the policy gained before it, and why it ended early."""
+    if stage.gate:
+        yield (
+            f"Before the first step the model had {stage.gate['accuracy_policy_aware']:.1%} of "
+            f"{stage.gate['examples']} training requests right with the policy in the prompt, "
+            f"{stage.gate['accuracy_policy_free']:.1%} without."
+        )
+    reason = stage.manifest.get("ended_early")
+    if reason:
+        yield f"The stage {reason}."
 
 
 def _draw(axes: Axes, panel: Panel, points: Sequence[tuple[float, float]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,16 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A stage that ran or runs. `manifest` is empty until it has finished; `metrics` are its log lines."""
+    """A stage that ran or runs. `manifest` is empty until it has finished; `metrics` are its log lines.
+
+    `gate` is what RL measured of the policy in the prompt before its first step; empty where it did not.
+    """
 
     number: int
     name: str
     manifest: Mapping[str, Any]
     metrics: Sequence[Mapping[str, Any]]
+    gate: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -180,12 +184,13 @@ def _numbered_folders(parent: Path) -> list[tuple[int, str, Path]]:
 
 
 def _stage(number: int, name: str, folder: Path) -> Stage:
-    manifest, metrics = folder / "manifest.json", folder / "metrics.jsonl"
+    manifest, metrics, gate = folder / "manifest.json", folder / "metrics.jsonl", folder / "gate.json"
     return Stage(
         number=number,
         name=name,
         manifest=read_json(manifest) if manifest.is_file() else {},
         metrics=read_jsonl(metrics) if metrics.is_file() else [],
+        gate=read_json(gate) if gate.is_file() else {},
     )
 
 
