@@ -84,6 +84,7 @@ def test_what_the_policy_gained_before_rl_and_why_it_ended_stand_beside_its_curv
     lines = [
         {
             "step": step,
+            "reward": 0.5,
             "reward_gap": 0.2,
             "groups": 4.0,
             "dropped_solved": 1.0,
