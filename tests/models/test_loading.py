@@ -117,6 +117,19 @@ def test_weights_lost_on_the_way_are_an_error(tmp_path: Path) -> None:
         load_model(tmp_path / "model", device="cpu")
 
 
+def test_weights_cut_short_and_pickled_ones_are_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    save_model(*tiny_model("qwen2_5_vl"), folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelError, match="cannot load the model"):
+        load_model(folder)
+    weights.unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="no file named model.safetensors"):
+        load_model(folder)
+
+
 def test_a_vision_model_without_its_processor_files_is_an_error(tmp_path: Path) -> None:
     model, processor = tiny_model("idefics3")
     model.save_pretrained(tmp_path)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 from transformers.utils import is_torchvision_available
 
@@ -68,9 +69,13 @@ def load_model(
     source = str(resolve_model_path(path))
     try:
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
-            source, dtype=_dtype(dtype), attn_implementation=attn, output_loading_info=True
+            source,
+            dtype=_dtype(dtype),
+            attn_implementation=attn,
+            output_loading_info=True,
+            use_safetensors=True,  # pickled weights could run code
         )
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"cannot load the model {path}: {_first_line(error)}") from error
     model, info = loaded
     lost = sorted(str(key) for problem in ("missing_keys", "mismatched_keys") for key in info[problem])
