@@ -126,7 +126,7 @@ def test_weights_cut_short_and_pickled_ones_are_an_error(tmp_path: Path) -> None
         load_model(folder)
     weights.unlink()
     torch.save({}, folder / "pytorch_model.bin")
-    with pytest.raises(ModelError, match="no file named model.safetensors"):
+    with pytest.raises(ModelError, match=r"no file named model\.safetensors"):
         load_model(folder)
 
 
