@@ -99,12 +99,12 @@ class Workshop:
         assert process.returncode == 0, errors[-4000:]
         return printed
 
-    def run_until(self, recipe: Path, out: Path, *, file: str) -> None:
-        """Kill the run with everything it started as soon as `file` is in `out`."""
+    def run_until(self, recipe: Path, out: Path, *, file: str, lines: int = 0) -> None:
+        """Kill the run with everything it started as soon as `file` is in `out` and has so many lines."""
         process = self.start(recipe, out)
         end = time.monotonic() + LONGEST_WAIT
         try:
-            while not (out / file).exists():
+            while not (out / file).exists() or (out / file).read_bytes().count(b"\n") < lines:
                 assert process.poll() is None, f"the run ended without {file}"
                 assert time.monotonic() < end, f"the run has not written {file}"
                 time.sleep(0.002)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import subprocess
+import sys
 
 from trimpi.tasks.skills.text_skills import LARGEST, call_tool, copy_words, look_up_key, small_arithmetic
 
@@ -54,3 +57,18 @@ def test_a_call_has_the_version_its_rule_picks() -> None:
         assert json.loads(call)["name"] == f"{tool}_v{first if verdict else second}"
         verdicts.add((condition, verdict))
     assert len(verdicts) == 6
+
+
+def test_questions_do_not_depend_on_the_process_that_asks_them() -> None:
+    """Sets of texts have another order in every process, and an evaluation would not go on where it stopped."""
+    code = (
+        "import random; from trimpi.tasks.skills.text_skills import TEXT_SKILLS; rng = random.Random(0); "
+        "print([skill(rng) for skill in TEXT_SKILLS.values() for _ in range(50)])"
+    )
+    asked = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(asked) == 1
