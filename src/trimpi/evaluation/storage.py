@@ -6,15 +6,19 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from trimpi.errors import RunError
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a run started again after a kill, sees all of it or none."""
+    """Write a file so that a reader, or a run started again after a kill, sees all of it or none.
+
+    Several writers, threads of a process among them, do not meet: the last one's text stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
