@@ -70,7 +70,7 @@ def evaluated(workshop: Path) -> dict[str, tuple[Example, ExampleRecord]]:
 
 @pytest.fixture(scope="module")
 def server(workshop: Path) -> Iterator[Server]:
-    limits = ("--max-new-tokens", str(NEW_TOKENS), "--body-seconds", "1", "--batch", "16")
+    limits = ("--max-new-tokens", str(NEW_TOKENS), "--body-seconds", "4", "--batch", "16")
     with served(workshop / "tiny", workshop / "server.log", *limits) as server:
         yield server
 

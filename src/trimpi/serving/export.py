@@ -13,7 +13,7 @@ from peft import PeftModel
 import trimpi
 from trimpi.errors import ModelError, RunError
 from trimpi.evaluation.storage import read_json
-from trimpi.models.loading import load_model, load_processor, save_model
+from trimpi.models.loading import load_model, load_processor, resolve_model_path, save_model
 from trimpi.recipe import load_recipe
 from trimpi.rendering.renderer import Renderer
 from trimpi.reporting.model_card import model_card
@@ -112,8 +112,10 @@ def _write(
 
 
 def _base_of(source: ModelSource) -> str:
+    """A folder or hub id that other libraries can load."""
     assert source.run is not None
-    return load_recipe(RunDirectory(source.run).recipe).model.path
+    path = resolve_model_path(load_recipe(RunDirectory(source.run).recipe).model.path)
+    return str(path.resolve() if path.is_dir() else path)
 
 
 def _about(source: ModelSource, parity: Parity, *, rank: int | None, base: str | None) -> dict[str, Any]:
