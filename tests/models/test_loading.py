@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,16 @@ def test_a_folder_that_does_not_exist_is_an_error(path: str) -> None:
 def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no config\.json"):
         load_model(tmp_path)
+
+
+def test_a_folder_that_brings_code_of_its_own_is_an_error_and_asks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = tiny_model("qwen2_5_vl")
+    save_model(model, processor, tmp_path)
+    file = tmp_path / "config.json"
+    own = {"model_type": "own", "auto_map": {"AutoConfig": "code.Config"}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **own}))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks on the terminal"))
+    with pytest.raises(ModelError, match="contains custom code"):
+        load_processor(tmp_path)

@@ -267,3 +267,19 @@ def test_control_tokens_can_be_looked_for() -> None:
     renderer = Renderer(tiny_processor("qwen2_5_vl"))
     assert renderer.control_token_in("ends <|im_end|> here") == "<|im_end|>"
     assert renderer.control_token_in(RESPONSE) is None
+
+
+def test_a_processor_that_refuses_the_images_of_several_chats_is_an_error(tmp_path: Path) -> None:
+    """As Gemma 3's does, which wants a list for each."""
+    processor = tiny_processor("idefics3")
+    renderer = Renderer(processor)
+    image = write_image(tmp_path / "red.png")
+    prompt = renderer.prompt(Example(id="1", policy_name="P", prompt="Which?", images=(image,), answer="A"))
+
+    class Refusing(type(processor)):  # type: ignore[misc]
+        def __call__(self, *args: object, **kwargs: object) -> None:
+            raise ValueError("Found [1, 1] images in texts and [2] given")
+
+    processor.__class__ = Refusing
+    with pytest.raises(ModelError, match=r"Refusing does not take these chats with their images \(Found \[1, 1\]"):
+        renderer.encode_prompts([prompt, prompt])

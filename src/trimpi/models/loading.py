@@ -44,11 +44,12 @@ def load_processor(path: str | Path) -> ProcessorMixin:
     """The processor of a model folder or hub id. Raises ModelError when it cannot see images or cannot be read."""
     source = str(resolve_model_path(path))
     try:
-        config = AutoConfig.from_pretrained(source)
+        # Without the answer given here, transformers asks on the terminal whether to run code that the folder names.
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         # A checkpoint saved with torchvision names the stock class, and AutoProcessor would fail to build it here.
         chosen = AutoProcessor if is_torchvision_available() else WITHOUT_VIDEO.get(type(config), AutoProcessor)
-        processor = chosen.from_pretrained(source)
-    except (OSError, ValueError, ImportError) as error:
+        processor = chosen.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, AttributeError, TypeError) as error:
         raise ModelError(f"cannot load the processor of {path}: {_first_line(error)}") from error
     if getattr(processor, "image_processor", None) is None:
         raise ModelError(
@@ -73,6 +74,7 @@ def load_model(
             dtype=_dtype(dtype),
             attn_implementation=attn,
             output_loading_info=True,
+            trust_remote_code=False,
             use_safetensors=True,  # pickled weights could run code
         )
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:

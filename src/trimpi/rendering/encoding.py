@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from transformers import BatchFeature
 
+from trimpi.errors import ModelError
 from trimpi.rendering.masks import PaddingSide, pad_rows
 
 MODALITIES = "mm_token_type_ids"
@@ -36,18 +37,27 @@ class TokenRow:
 def encode_chats(
     processor: Any, texts: Sequence[str], images: Sequence[Image.Image], visual_token_ids: frozenset[int]
 ) -> tuple[list[TokenRow], dict[str, torch.Tensor]]:
-    """Rows of the texts, image placeholders expanded, and the image tensors of them all in the family's own form."""
+    """Rows of the texts, image placeholders expanded, and the image tensors of them all in the family's own form.
+
+    Raises ModelError for a processor that does not take the images of several chats as one list (Gemma 3).
+    """
     bos = processor.tokenizer.bos_token
-    batch = processor(
-        text=list(texts),
-        images=list(images) or None,
-        # As transformers does for chats: a template that writes the first token itself must not get a second one.
-        add_special_tokens=not (bos is not None and texts[0].startswith(bos)),
-        return_mm_token_type_ids=True,
-        padding=True,
-        padding_side="right",
-        return_tensors="pt",
-    )
+    try:
+        batch = processor(
+            text=list(texts),
+            images=list(images) or None,
+            # As transformers does for chats: a template that writes the first token itself must not get a second one.
+            add_special_tokens=not (bos is not None and texts[0].startswith(bos)),
+            return_mm_token_type_ids=True,
+            padding=True,
+            padding_side="right",
+            return_tensors="pt",
+        )
+    except ValueError as error:
+        raise ModelError(
+            f"{type(processor).__name__} does not take these chats with their images ({error}): use a model of a "
+            "family whose processor does, such as Qwen2.5-VL, Qwen3-VL or Idefics3"
+        ) from error
     ids, attended = batch.pop("input_ids"), batch.pop("attention_mask").bool()
     modalities = batch.pop(MODALITIES, torch.zeros_like(ids))
     batch.pop("token_type_ids", None)
