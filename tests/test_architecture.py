@@ -154,7 +154,7 @@ def unsafe(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
-            if called in ("eval", "exec") or "trust_remote_code" in keywords:
+            if called in ("eval", "exec") or keywords.get("trust_remote_code", "False") != "False":
                 yield f"{node.lineno} {called}"
             if called == "torch.load" and keywords.get("weights_only") != "True":
                 yield f"{node.lineno} torch.load without weights_only=True"
@@ -169,6 +169,7 @@ def unsafe(tree: ast.AST) -> Iterator[str]:
         "from pickle import loads",
         "torch.load(file)",
         "f(trust_remote_code=True)",
+        "f(trust_remote_code=chosen)",
     ],
 )
 def test_unsafe_code_would_be_found(line: str) -> None:
@@ -176,4 +177,4 @@ def test_unsafe_code_would_be_found(line: str) -> None:
 
 
 def test_safe_code_is_not_reported() -> None:
-    assert not list(unsafe(ast.parse("model.eval()\ntorch.load(file, weights_only=True)")))
+    assert not list(unsafe(ast.parse("model.eval()\ntorch.load(file, weights_only=True)\nf(trust_remote_code=False)")))
