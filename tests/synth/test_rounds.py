@@ -10,7 +10,7 @@ import pytest
 import tiny_models
 from sampling.scripted_server import Reply, fails, says, serving
 from synth.desk import TRAIN, asked_text, carry_out, config, generator, lines, new_round, source, thinks
-from trimpi.errors import DataError, EndpointError
+from trimpi.errors import DataError, EndpointError, RecipeError
 from trimpi.rendering.prompts import PromptWriter
 from trimpi.synth.cost import price_of
 
@@ -128,6 +128,13 @@ def test_each_section_gets_what_it_lacks_and_the_writer_is_told_what_is_there(tm
     assert "Refund 30 for a pan" not in asked, "test requests are shown to nobody"
 
 
+def test_sections_that_decide_nothing_are_skipped(tmp_path: Path) -> None:
+    desk = source(tmp_path / "desk")
+    assert [gap.title for gap in new_round(desk, skip=["large sums"]).gaps] == ["Small sums"]
+    with pytest.raises(RecipeError, match=r"'Huge sums'; the sections are Small sums, Large sums"):
+        new_round(desk, skip=["Huge sums"])
+
+
 def test_more_requests_than_asked_are_not_paid_for(tmp_path: Path) -> None:
     desk = source(tmp_path / "desk")
     two = lines(("Refund 1?", "pay"), ("Refund 2?", "pay"))
@@ -151,6 +158,10 @@ def test_pictures_take_turns_and_are_never_those_of_policy_or_test(tmp_path: Pat
     with serving(lines(("What now?", "pay")), *[says("-")] * 3, *[thinks("pay")] * 3) as server:
         record = carry_out(round_, generator(server, folder))[0]
     assert record.row is not None and record.row["images"] == ["images/black.png"]
+    again = new_round(desk, images="folder", requests_per_call=1, requests_per_section=9)
+    for batch, prompt in zip(again.batches, again.prompts, strict=True):
+        told = "What now?" in str(prompt.messages[-1].parts[-1])
+        assert told == (batch.section == "Small sums" and batch.image == desk.path / "images" / "black.png")
     with pytest.raises(DataError, match="no such folder"):
         new_round(desk, images="folder", image_folder="../")
 

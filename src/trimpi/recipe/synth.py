@@ -14,7 +14,8 @@ Price = Annotated[float, Field(ge=0)]
 
 
 class SynthConfig(StrictModel):
-    """Every section is to have `requests_per_section` requests, the training rows that exercise it among them.
+    """Every section is to have `requests_per_section` requests, the training rows that exercise it among them; `skip`
+    names sections, by id or heading, that decide nothing.
 
     `generator` writes `requests_per_call` requests with their answers at a time, and then answers each `samples` times
     with the policy in its prompt; a request is kept when the share `agreement` of them gives the answer it was written
@@ -27,6 +28,7 @@ class SynthConfig(StrictModel):
     generator: GeneratorConfig = Field(default_factory=ModelGeneratorConfig)
     requests_per_section: Count = 20
     requests_per_call: Count = 5
+    skip: list[str] = Field(default_factory=list)
     samples: Annotated[int, Field(ge=2)] = 5
     agreement: Annotated[float, Field(gt=0.5, le=1)] = 0.8
     images: Literal["rows", "folder", "none"] = "rows"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
+from trimpi.errors import RecipeError
 from trimpi.synth.review import ReviewRecord
 from trimpi.tasks.custom.folder import PolicyFile
 from trimpi.tasks.custom.task import CustomTask
@@ -40,16 +41,21 @@ class Batch:
     image: Path | None
 
 
-def gaps(task: CustomTask, settled: Sequence[Example], *, wanted: int) -> list[Gap]:
-    """Every section in order, what it has and lacks. Rows exercise what they name or cite, several sections perhaps;
-    `settled` are those that wait in the review file.
+def gaps(task: CustomTask, settled: Sequence[Example], *, wanted: int, skip: Sequence[str]) -> list[Gap]:
+    """Every section in order but those to skip, what it has and lacks. Rows exercise what they name or cite, several
+    sections perhaps; `settled` are those that wait in the review file. Raises RecipeError for a section to skip that no
+    policy has.
     """
+    _refuse_unknown(task, skip)
     have: Counter[tuple[str, str]] = Counter()
     for example in (*task.examples("train"), *settled):
         have.update((example.policy_name, section) for section in (WHOLE, *example.meta["sections"]))
     found = []
     for name, read in task.files.items():
+        skipped = {read.citations.id_of(name) for name in skip}
         for id, title in _sections(read).items():
+            if id in skipped:
+                continue
             count = have[name, id]
             found.append(Gap(policy=name, section=id, title=title, have=count, missing=max(0, wanted - count)))
     return found
@@ -76,6 +82,13 @@ def batches(
                 )
             )
     return calls
+
+
+def _refuse_unknown(task: CustomTask, skip: Sequence[str]) -> None:
+    for name in skip:
+        if all(read.citations.id_of(name) is None for read in task.files.values()):
+            known = ", ".join(id for read in task.files.values() for id in read.citations.ids) or "none"
+            raise RecipeError(f"synth.skip names {name!r}; the sections are {known}")
 
 
 def _sections(read: PolicyFile) -> dict[str, str]:

@@ -19,7 +19,7 @@ from trimpi.sampling.sampler import Progress
 from trimpi.synth.checking import Vote, count_votes
 from trimpi.synth.cost import Cost, TokensOf, estimate
 from trimpi.synth.duplicates import Requests
-from trimpi.synth.pictures import pictures
+from trimpi.synth.pictures import digest, pictures
 from trimpi.synth.plan import WHOLE, Batch, batches, gaps
 from trimpi.synth.review import SETTLED, ReviewFile, ReviewRecord
 from trimpi.synth.writing import Proposal, Unreadable, answer_form, quote, read_reply, writing_prompt
@@ -46,9 +46,9 @@ class Round:
         self.review = ReviewFile(source.path)
         self._records: list[ReviewRecord] = []
         self._known = Requests()
-        self._written: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        self._written: defaultdict[tuple[str, str], list[Example]] = defaultdict(list)
         settled = self._read_known()
-        self.gaps = gaps(task, settled, wanted=config.requests_per_section)
+        self.gaps = gaps(task, settled, wanted=config.requests_per_section, skip=config.skip)
         images = pictures(task, source.path, config)
         self.batches = batches(self.gaps, self._records, per_call=config.requests_per_call, images=images)
         self.prompts = self._prompts(answer_form(source.reward, [one.answer for one in task.examples("train")]))
@@ -88,14 +88,14 @@ class Round:
             self._known.add(example, self._task.place(example))
         for example in self._task.examples("train"):
             for section in (WHOLE, *example.meta["sections"]):
-                self._written[example.policy_name, section].append(example.prompt)
+                self._written[example.policy_name, section].append(example)
         settled = []
         for place, record in self.review.placed():
             self._records.append(record)
             if record.row is not None and record.status != "used":
                 example = self._task.read_example(record.row, place=place)
                 self._known.add(example, place)
-                self._written[record.policy, record.section].append(example.prompt)
+                self._written[record.policy, record.section].append(example)
                 settled += [example] if record.status in SETTLED else []
         return settled
 
@@ -106,10 +106,16 @@ class Round:
                 self._task.policies[batch.policy],
                 form=form,
                 examples=[one for one in self._task.examples("train") if one.policy_name == batch.policy],
-                written=self._written[batch.policy, batch.section],
+                written=self._alike(batch),
             )
             for batch in self.batches
         ]
+
+    def _alike(self, batch: Batch) -> list[str]:
+        """The section's requests about the same picture: about another, the same words are another request."""
+        shown = [] if batch.image is None else [digest(batch.image)]
+        written = self._written[batch.policy, batch.section]
+        return list(dict.fromkeys(one.prompt for one in written if [*map(digest, one.all_images)] == shown))
 
     def _proposed(
         self, batch: Batch, read: Proposal | Unreadable, control_token_in: ControlTokenIn

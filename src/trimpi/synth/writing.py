@@ -50,7 +50,7 @@ def writing_prompt(
 ) -> Prompt:
     """Asks for one batch. The policy comes first, so that all of its calls begin alike.
 
-    `form` says what an answer looks like, `examples` are solved requests, `written` those of the section so far.
+    `form` says what an answer looks like, `examples` are solved requests, `written` those that are not to be repeated.
     """
     parts: list[Part] = ["The policy:\n\n", *policy.sections, "\n\nThe policy ends here.\n\n"]
     if batch.image is not None:
