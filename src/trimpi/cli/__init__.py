@@ -19,6 +19,7 @@ from trimpi.cli.report import report
 from trimpi.cli.run import run
 from trimpi.cli.serve import serve
 from trimpi.cli.sweep import sweep
+from trimpi.cli.synth import synth
 
 app = typer.Typer(
     name="trimpi",
@@ -31,6 +32,7 @@ app.command("init")(reported(init))
 app.command("run")(reported(run))
 app.command("check")(reported(check))
 app.add_typer(data, name="data")
+app.add_typer(synth, name="synth")
 app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))

@@ -48,6 +48,7 @@ from trimpi.recipe.stages import (
     VmCptConfig,
 )
 from trimpi.recipe.sweep import Sweep
+from trimpi.recipe.synth import SynthConfig
 from trimpi.recipe.task import (
     ClevrTaskConfig,
     CustomTaskConfig,
@@ -107,6 +108,7 @@ __all__ = [
     "SupervisedConfig",
     "Sweep",
     "SweepJob",
+    "SynthConfig",
     "TaskConfig",
     "TeacherConfig",
     "TrainingConfig",

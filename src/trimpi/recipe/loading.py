@@ -71,5 +71,5 @@ def recipe_data(recipe: Recipe) -> dict[str, Any]:
 
 
 def recipe_yaml(recipe: Recipe) -> str:
-    """The recipe resolved, as YAML that `load_recipe` reads back to an equal recipe."""
+    """The recipe resolved, as YAML that `load_recipe` reads back to an equal recipe, `synth` apart."""
     return write_yaml(recipe_data(recipe))

@@ -11,6 +11,7 @@ from trimpi.recipe.evaluation import EvaluationConfig
 from trimpi.recipe.model import ModelConfig
 from trimpi.recipe.stages import StageConfig, TrainingConfig
 from trimpi.recipe.strict import StrictModel, describe_unknown
+from trimpi.recipe.synth import SynthConfig
 from trimpi.recipe.task import TaskConfig
 
 Engine = Literal["prefix", "plain"]
@@ -29,6 +30,7 @@ class Recipe(StrictModel):
 
     `seed` decides the data (with the questions of evaluations) and every stage. `seeds` gives some of them another, by
     `data` or the type of a stage: runs over several `seed` with `seeds: {data: 0, cot_sft: 0}` differ in RL alone.
+    `synth` is for `trimpi synth` alone: no run depends on it, and none records it.
     """
 
     name: str = Field(pattern=NAME_PATTERN)
@@ -40,6 +42,7 @@ class Recipe(StrictModel):
     task: TaskConfig
     stages: list[StageConfig]
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    synth: SynthConfig = Field(default_factory=SynthConfig, exclude=True)
 
     @property
     def data_seed(self) -> int:

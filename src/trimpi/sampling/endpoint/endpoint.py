@@ -59,6 +59,11 @@ class Endpoint:
         """Of every answer that was given out so far, whether it was paid for now or before."""
         return usage_of(self._used.values())
 
+    def unanswered(self, requests: Sequence[ChatRequest]) -> int:
+        """How many different requests `complete` would send."""
+        with open_answers(self._answers_path) as store:
+            return len({key for key in (request_key(one, self._config) for one in requests) if store.get(key) is None})
+
     def complete(self, requests: Sequence[ChatRequest], *, progress: Progress | None = None) -> list[Answer]:
         """One answer per request, in order; requests that are the same, `sample` too, share one.
 

@@ -29,6 +29,12 @@ class EndpointSampler:
         """See `Endpoint.usage`."""
         return self._endpoint.usage
 
+    def unanswered(
+        self, prompts: Sequence[Prompt], *, samples: int, temperature: float, top_p: float, max_new_tokens: int
+    ) -> int:
+        """How many requests `sample` would send, and somebody pay for."""
+        return self._endpoint.unanswered(_requests(prompts, samples, temperature, top_p, max_new_tokens))
+
     def sample(
         self,
         prompts: Sequence[Prompt],
@@ -41,15 +47,21 @@ class EndpointSampler:
         progress: Progress | None = None,
     ) -> list[list[Completion]]:
         """See `Sampler.sample` and `Endpoint.complete`."""
-        requests = [
-            ChatRequest(
-                messages=prompt.messages, temperature=temperature, top_p=top_p, max_tokens=max_new_tokens, sample=sample
-            )
-            for prompt in prompts
-            for sample in range(samples)
-        ]
+        requests = _requests(prompts, samples, temperature, top_p, max_new_tokens)
         answers = iter(self._endpoint.complete(requests, progress=progress))
         return [[_completion(next(answers)) for _ in range(samples)] for _ in prompts]
+
+
+def _requests(
+    prompts: Sequence[Prompt], samples: int, temperature: float, top_p: float, max_tokens: int
+) -> list[ChatRequest]:
+    return [
+        ChatRequest(
+            messages=prompt.messages, temperature=temperature, top_p=top_p, max_tokens=max_tokens, sample=sample
+        )
+        for prompt in prompts
+        for sample in range(samples)
+    ]
 
 
 def _completion(answer: Answer) -> Completion:

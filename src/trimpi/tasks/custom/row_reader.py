@@ -112,10 +112,11 @@ def read_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             place = f"{file}:{number}"
-            yield place, _object(line, place)
+            yield place, read_object(line, place)
 
 
-def _object(line: str, place: str) -> dict[str, Any]:
+def read_object(line: str, place: str) -> dict[str, Any]:
+    """A line's JSON object. Raises DataError, which begins with `place`, for anything else, or a key twice."""
     try:
         data = json.loads(line, object_pairs_hook=_without_repeats, parse_constant=_refuse)
     except json.JSONDecodeError as error:

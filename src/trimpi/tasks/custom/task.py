@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
+from typing import Any
 
 from trimpi.errors import DataError
 from trimpi.policies import Policy
@@ -19,7 +20,7 @@ from trimpi.tasks.custom.folder import PolicyFile, policy_named, read_policies
 from trimpi.tasks.custom.judge import Judge
 from trimpi.tasks.custom.places import inside
 from trimpi.tasks.custom.rewards import build_grader
-from trimpi.tasks.custom.row_reader import Row, read_rows, request_parts
+from trimpi.tasks.custom.row_reader import Row, read_row, read_rows, request_parts
 from trimpi.tasks.findings import Finding
 from trimpi.types import Completion, Example, Score, Split
 
@@ -103,6 +104,10 @@ class CustomTask(Task):
             for number, section in enumerate(read.sections, start=1)
             if section.title and section.text.partition("\n")[2].strip()
         ]
+
+    def read_example(self, data: dict[str, Any], *, place: str) -> Example:
+        """An example from a row that is in neither file. Raises DataError, which begins with `place`."""
+        return self._example(read_row(data, place=place, folder=self._config.path))
 
     def place(self, example: Example) -> str:
         """The file and line of an example."""
