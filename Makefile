@@ -32,7 +32,7 @@ quickstart: $(INSTALLED)  ## Internalize two small policies on this machine and 
 	@echo "The report is $(abspath $(QUICKSTART_RUN))/report.html"
 
 test: $(INSTALLED)  ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED)  ## Check style and types
 	$(BIN)/ruff check .
