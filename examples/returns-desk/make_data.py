@@ -4,15 +4,16 @@
 
 The photos are rendered scenes, since that is what the embedded base model can see: cubes are parcels, cylinders are
 tubes, spheres are sealed goods, and red is the color of the damage label. `DESK` is the policy as data; policy.md says
-the same in words, and a test holds the two together. With a policy of your own you write policy.md, and rows come from
-your logs (trimpi data import) or from people.
+the same in words, and a test holds the two together. `DESK_2` is its next version, policy-v2.md, and the rows of it are
+those that the changed rule decides. With a policy of your own you write policy.md, and rows come from your logs (trimpi
+data import) or from people.
 """
 
 from __future__ import annotations
 
 import random
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -76,11 +77,24 @@ DESK = Photo(
     ),
 )
 
+CHANGED = "1.2.2"
 
-def decide(scene: Scene, tier: str) -> tuple[list[str], list[str], str]:
+
+def next_version(node: Photo | Tier | str) -> Photo | Tier | str:
+    """The same conditions but the one that policy-v2.md words anew: sealed goods are refused when they are large."""
+    if isinstance(node, str):
+        return node
+    if isinstance(node, Photo) and node.id == CHANGED:
+        node = replace(node, values={"size": "large", "shape": "sphere"})
+    return replace(node, yes=next_version(node.yes), no=next_version(node.no))
+
+
+DESK_2 = next_version(DESK)
+
+
+def decide(scene: Scene, tier: str, node: Photo | Tier | str = DESK) -> tuple[list[str], list[str], str]:
     """The steps of the reasoning, the sections it passes, and the case."""
     steps, sections = [], []
-    node: Photo | Tier | str = DESK
     while not isinstance(node, str):
         if isinstance(node, Photo):
             found = scene.matching(node.values)
@@ -94,15 +108,17 @@ def decide(scene: Scene, tier: str) -> tuple[list[str], list[str], str]:
     return [*steps, f"The response is {node}."], sections, node
 
 
-def row(name: str, scene: Scene, tier: str) -> dict[str, object]:
-    photo = FOLDER / "photos" / f"{name}.jpg"
+def write_photo(name: str, scene: Scene) -> None:
     with Image.open(scene.image) as image:
-        image.convert("RGB").save(photo, quality=95, subsampling=0)
-    steps, sections, case = decide(scene, tier)
+        image.convert("RGB").save(FOLDER / "photos" / f"{name}.jpg", quality=95, subsampling=0)
+
+
+def row(name: str, scene: Scene, tier: str, desk: Photo | Tier | str = DESK) -> dict[str, object]:
+    steps, sections, case = decide(scene, tier, desk)
     return {
         "id": name,
         "prompt": f"Policy Returns-Desk, account {tier}: what is the response to this image?",
-        "images": [f"photos/{photo.name}"],
+        "images": [f"photos/{name}.jpg"],
         "answer": case,
         "cot": "\n".join(steps),
         "sections": sections,
@@ -116,8 +132,12 @@ def main() -> None:
     shutil.rmtree(FOLDER / "photos", ignore_errors=True)
     (FOLDER / "photos").mkdir()
     for split, part in (("train", scenes[:TRAIN]), ("test", scenes[TRAIN:])):
-        rows = [row(f"{split}-{number:03d}", scene, rng.choice(TIERS)) for number, scene in enumerate(part, start=1)]
-        write_rows(rows, FOLDER / f"{split}.jsonl")
+        asked = [(f"{split}-{number:03d}", scene, rng.choice(TIERS)) for number, scene in enumerate(part, start=1)]
+        for name, scene, _ in asked:
+            write_photo(name, scene)
+        write_rows([row(*one) for one in asked], FOLDER / f"{split}.jsonl")
+        decided = [one for one in asked if f"Condition {CHANGED}" in decide(*one[1:])[1]]
+        write_rows([row(*one, desk=DESK_2) for one in decided], FOLDER / f"{split}-v2.jsonl")
     print(f"{policy.name}: {TRAIN} training and {TEST} test rows in {FOLDER}")
 
 

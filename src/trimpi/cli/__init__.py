@@ -20,6 +20,7 @@ from trimpi.cli.run import run
 from trimpi.cli.serve import serve
 from trimpi.cli.sweep import sweep
 from trimpi.cli.synth import synth
+from trimpi.cli.update import update, versions
 
 app = typer.Typer(
     name="trimpi",
@@ -37,6 +38,8 @@ app.command("cot")(reported(cot))
 app.command("eval")(reported(evaluate))
 app.command("report")(reported(report))
 app.command("sweep")(reported(sweep))
+app.command("update")(reported(update))
+app.command("versions")(reported(versions))
 app.command("compare")(reported(compare))
 app.command("chat")(reported(chat))
 app.command("export")(reported(export))

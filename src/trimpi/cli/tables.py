@@ -15,6 +15,8 @@ from trimpi.evaluation.results import SuiteResult
 from trimpi.interval import wilson_interval
 from trimpi.recipe import BreakEvenConfig
 from trimpi.run.check import CheckResult, PolicySummary
+from trimpi.update.results import UpdateResult
+from trimpi.update.versions import VersionHistory
 
 LISTED_SECTIONS = 20
 
@@ -223,3 +225,45 @@ def _table(title: str, *headings: str) -> Table:
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="left" if number == 0 else "right", no_wrap=number == 0)
     return table
+
+
+def update_table(result: UpdateResult) -> Table:
+    """One row per group of test requests: the previous model, the same with the new policy in its prompt, the new."""
+    table = _table("what the update did", "requests", "n", "before", "in context", "after", "p")
+    for group in result.groups:
+        n = group.before[1]
+        if n == 0:
+            continue
+        shown = [_rate(count) for count in (group.before, group.in_context, group.after)]
+        table.add_row(group.name, f"{n:,}", *shown, f"{group.p:.2g}")
+    share = f"{result.seconds / result.first_seconds:.0%} of the first version's {result.first_seconds:,.0f} s"
+    table.caption = (
+        "right answers with their 95% Wilson interval, policy-free but for 'in context': the previous model with the "
+        "new policy in its prompt; p: McNemar's, before against after; old answers: affected requests by what was "
+        f"right before. Trained for {result.seconds:,.0f} s, {share}"
+    )
+    return table
+
+
+def versions_table(history: VersionHistory) -> Table:
+    """One row per version, the one in use marked."""
+    table = _table(str(history.root), "version", "from", "policy", "right, policy-free", "trained", "finished")
+    current = history.current.number
+    for version in history.versions:
+        hashes = "\n".join(f"{escape(name)} {hash[:8]}" for name, hash in version.policies.items())
+        results = "\n".join(f"{name} {right}/{n}" for name, (right, n) in version.results.items() if n)
+        table.add_row(
+            f"{version.number}{' in use' if version.number == current else ''}",
+            "" if version.parent is None else str(version.parent),
+            hashes,
+            results,
+            f"{version.seconds:,.0f} s",
+            version.finished.partition("T")[0],
+        )
+    return table
+
+
+def _rate(count: tuple[int, int]) -> str:
+    right, n = count
+    low, high = wilson_interval(right, n)
+    return f"{right / n:.1%} ({low:.1%}-{high:.1%})"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from trimpi.policies import save_policy
+from trimpi.policies import Policy, save_policy
 from trimpi.tasks.base import Task
 from trimpi.tasks.custom.row_writer import example_row, write_rows
 from trimpi.types import Split
@@ -17,13 +18,18 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 
 def write_data(task: Task, folder: Path) -> None:
     """Write `policies/NAME/policy.md`, `train.jsonl` and `test.jsonl` into `folder`; images go by absolute path."""
+    write_policies(task.policies.values(), folder)
+    for split in SPLITS:
+        write_rows(map(example_row, task.examples(split)), folder / f"{split}.jsonl")
+
+
+def write_policies(policies: Iterable[Policy], folder: Path) -> None:
+    """Write `policies/NAME/policy.md` for each, with its images beside it."""
     used: set[str] = set()
-    for policy in task.policies.values():
+    for policy in policies:
         name = _folder_name(policy.name, used)
         used.add(name)
         save_policy(policy, folder / "policies" / name)
-    for split in SPLITS:
-        write_rows(map(example_row, task.examples(split)), folder / f"{split}.jsonl")
 
 
 def fingerprint(task: Task) -> str:

@@ -12,6 +12,7 @@ from trimpi.evaluation.storage import read_json, write_atomically
 from trimpi.recipe import ModelConfig, Recipe, load_recipe
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run.directory import RunDirectory
+from trimpi.update.versions import version_in_use
 
 CARD_FILE = "trimpi.json"
 """Beside an exported model: what it must be asked with, and where it comes from."""
@@ -33,13 +34,13 @@ class ModelSource:
 
 
 def find_model(given: str, *, stage: str | None = None) -> ModelSource:
-    """The model that is meant: of a run its last complete stage, or the named one.
+    """The model that is meant: of a run its last complete stage, or the named one; of an updated run that in use.
 
     Raises RunError for a run without that stage, ModelError for a stage's name where there is no run.
     """
     folder = Path(given).expanduser()
     if (folder / "recipe.yaml").is_file():
-        return _of_run(folder, stage)
+        return _of_run(folder if stage is not None else version_in_use(folder).path, stage)
     if stage is not None:
         raise ModelError(f"--stage is {stage}, but {given} is not a run directory: leave it out, or name the run")
     if (folder / "manifest.json").is_file() and (folder.parents[1] / "recipe.yaml").is_file():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -15,12 +14,13 @@ from trimpi.recipe.rewards import JudgeReward
 from trimpi.rewards.grade import Grade, score_answer
 from trimpi.rewards.response import write_response
 from trimpi.tasks.base import Task
+from trimpi.tasks.custom.examples import example_of
 from trimpi.tasks.custom.findings import policy_findings
-from trimpi.tasks.custom.folder import PolicyFile, policy_named, read_policies
+from trimpi.tasks.custom.folder import read_policies
 from trimpi.tasks.custom.judge import Judge
 from trimpi.tasks.custom.places import inside
 from trimpi.tasks.custom.rewards import build_grader
-from trimpi.tasks.custom.row_reader import Row, read_row, read_rows, request_parts
+from trimpi.tasks.custom.row_reader import Row, read_row, read_rows
 from trimpi.tasks.findings import Finding
 from trimpi.types import Completion, Example, Score, Split
 
@@ -45,7 +45,7 @@ class CustomTask(Task):
         }
         self._refuse_repeated_ids()
         self._examples: Mapping[Split, Sequence[Example]] = {
-            split: tuple(map(self._example, self._rows[split])) for split in SPLITS
+            split: tuple(example_of(row, self.files) for row in self._rows[split]) for split in SPLITS
         }
         golds = [example.answer for example in self._examples["train"]]
         self._grade = build_grader(config.reward, folder=config.path, policies=self.policies, golds=golds, judge=judge)
@@ -107,7 +107,7 @@ class CustomTask(Task):
 
     def read_example(self, data: dict[str, Any], *, place: str) -> Example:
         """An example from a row that is in neither file. Raises DataError, which begins with `place`."""
-        return self._example(read_row(data, place=place, folder=self._config.path))
+        return example_of(read_row(data, place=place, folder=self._config.path), self.files)
 
     def place(self, example: Example) -> str:
         """The file and line of an example."""
@@ -148,38 +148,6 @@ class CustomTask(Task):
     @cached_property
     def _golds(self) -> Sequence[str]:
         return tuple(dict.fromkeys(example.answer for split in SPLITS for example in self._examples[split]))
-
-    def _example(self, row: Row) -> Example:
-        try:
-            read = policy_named(self.files, row.policy)
-            sections = self._sections(row, read)
-        except DataError as error:
-            raise DataError(f"{row.place}: {error}") from None
-        before, prompt, images = request_parts(row)
-        return Example(
-            id=row.id,
-            policy_name=read.policy.name,
-            prompt=prompt,
-            images=images,
-            answer=row.answer,
-            cot=row.cot,
-            meta={"sections": sections, "place": row.place},
-            before=before,
-        )
-
-    def _sections(self, row: Row, read: PolicyFile) -> tuple[str, ...]:
-        """The ids that a row names, else those that its reasoning cites."""
-        if row.sections is None:
-            return tuple(read.citations.within(row.cot or ""))
-        found = [read.citations.id_of(name) for name in row.sections]
-        for name, id in zip(row.sections, found, strict=True):
-            if id is None:
-                near = get_close_matches(name, list(read.citations.ids), n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise DataError(
-                    f"sections names {name!r}; {hint}{read.file} has {', '.join(read.citations.ids) or 'no headings'}"
-                )
-        return tuple(id for id in found if id is not None)
 
     def _label(self, policy_name: str, section: str) -> str:
         return section if len(self.files) == 1 else f"{policy_name}: {section}"

@@ -1,0 +1,147 @@
+"""The folder of a version: a task's folder with its recipe, complete in itself, and the plan it was made by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trimpi.errors import DataError
+from trimpi.evaluation.storage import write_atomically
+from trimpi.policies import Policy
+from trimpi.recipe import CustomTaskConfig
+from trimpi.recipe.rewards import ChoiceReward, FunctionReward, JsonReward
+from trimpi.recipe.yaml_text import write_yaml
+from trimpi.run.data import write_policies
+from trimpi.run.directory import RunDirectory
+from trimpi.tasks.custom.places import inside
+from trimpi.tasks.custom.row_writer import example_row, write_rows
+from trimpi.types import Example
+from trimpi.update.rows import SortedRows, digest
+
+PHOTOS = "photos"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFolder:
+    """Where everything of an update lies: `task` with the recipe in it, `run` for the training, the plan and results.
+
+    `task` is a person's to edit until the training begins. In it, train.jsonl is what the update trains on, kept.jsonl
+    the rows besides, unanswered-SPLIT.jsonl those that are used no more as they are.
+    """
+
+    path: Path
+
+    @property
+    def task(self) -> Path:
+        return self.path / "task"
+
+    @property
+    def recipe(self) -> Path:
+        return self.task / "recipe.yaml"
+
+    @property
+    def run(self) -> RunDirectory:
+        return RunDirectory(self.path / "run")
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "update.json"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    def train_files(self) -> tuple[Path, Path]:
+        """Every training row of the version: trained on, and kept besides."""
+        return self.task / "train.jsonl", self.task / "kept.jsonl"
+
+    def unanswered(self, split: str) -> Path:
+        """Rows that nobody has answered under the new version."""
+        return self.task / f"unanswered-{split}.jsonl"
+
+    def content_digest(self) -> str:
+        """Of everything that a person may edit in `task`."""
+        digests = hashlib.sha256()
+        for file in sorted(path for path in self.task.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+            digests.update(f"{file.relative_to(self.task).as_posix()} {digest(file)}\n".encode())
+        return digests.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionContent:
+    """`again` are the untouched training rows that are trained on once more, `kept` the others."""
+
+    policies: Sequence[Policy]
+    train: SortedRows
+    again: Sequence[Example]
+    kept: Sequence[Example]
+    test: SortedRows
+    source: CustomTaskConfig
+    recipe: dict[str, Any]
+    plan: Mapping[str, Any]
+
+
+def write_version(folder: VersionFolder, content: VersionContent) -> None:
+    """In one step, in the place of what is there: beside it first, then renamed. Raises DataError for a reward whose files cannot be copied."""
+    unfinished = VersionFolder(folder.path.with_name(f".{folder.path.name}.partial"))
+    shutil.rmtree(unfinished.path, ignore_errors=True)
+    trained, kept = unfinished.train_files()
+    train, test = content.train, content.test
+    write_policies(content.policies, unfinished.task)
+    _write(unfinished.task, trained, (*train.affected, *content.again))
+    _write(unfinished.task, kept, content.kept)
+    _write(unfinished.task, unfinished.task / "test.jsonl", (*test.affected, *test.untouched))
+    for split, rows in (("train", train), ("test", test)):
+        if rows.unanswered:
+            _write(unfinished.task, unfinished.unanswered(split), rows.unanswered)
+    _keep_reward(content.source, content.recipe["task"], unfinished.task, (*train.affected, *train.untouched))
+    write_atomically(unfinished.recipe, write_yaml(content.recipe))
+    plan = {**content.plan, "content": unfinished.content_digest()}
+    write_atomically(unfinished.plan, json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
+    shutil.rmtree(folder.path, ignore_errors=True)
+    unfinished.path.rename(folder.path)
+
+
+def _write(task: Path, file: Path, examples: Sequence[Example]) -> None:
+    write_rows([_row_in(task, example) for example in examples], file)
+
+
+def _row_in(folder: Path, example: Example) -> dict[str, Any]:
+    """The row, its images copied into the folder under names made of their content."""
+    names = []
+    for image in example.all_images:
+        name = f"{PHOTOS}/{digest(image)[:16]}{image.suffix}"
+        if not (folder / name).is_file():
+            (folder / PHOTOS).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(image, folder / name)
+        names.append(name)
+    return {**example_row(example), "images": names}
+
+
+def _keep_reward(source: CustomTaskConfig, written: dict[str, Any], folder: Path, train: Sequence[Example]) -> None:
+    """What a reward reads: choices that all rows made, a schema, a module of the user's own."""
+    match source.reward:
+        case ChoiceReward(choices=None):
+            written["reward"]["choices"] = list(dict.fromkeys(example.answer for example in train))
+        case JsonReward(json_schema=str() as named):
+            schema = inside(source.path, named, what="the JSON Schema")
+            (folder / named).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(schema, folder / named)
+        case FunctionReward(function=named):
+            _copy_module(source.path, named.partition(":")[0].partition(".")[0], folder)
+
+
+def _copy_module(source: Path, module: str, folder: Path) -> None:
+    """A module that lies in the task's folder; others are found where Python looks."""
+    try:
+        if (source / module).is_dir():
+            shutil.copytree(source / module, folder / module, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (source / f"{module}.py").is_file():
+            shutil.copyfile(source / f"{module}.py", folder / f"{module}.py")
+    except OSError as error:
+        raise DataError(f"the reward's module {module} cannot be copied from {source}: {error.strerror}") from None
