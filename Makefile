@@ -11,7 +11,7 @@ PYTHON ?= $(shell for candidate in python3 python python3.13 python3.12 python3.
 	$$candidate -c '$(AT_LEAST_3_11)' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint bench base clean
+.PHONY: help setup quickstart test lint bench tutorial base clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ lint: $(INSTALLED)  ## Check style and types
 
 bench: $(INSTALLED)  ## Measure what the policy costs and what the prefix engine saves
 	$(BIN)/python -m benchmarks
+
+tutorial: $(INSTALLED)  ## Run docs/tutorial.md as written (about ten minutes) and check what it says
+	TRIMPI_TUTORIAL=full $(BIN)/python -m pytest -s tests/examples/test_tutorial.py
 
 base: $(INSTALLED)  ## Train the embedded base model from nothing (resumes where it stopped)
 	$(BIN)/python -m trimpi.models.nano.train

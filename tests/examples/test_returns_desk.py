@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from trimpi.policies import load_policy
+from trimpi.policies.outline import outline
 from trimpi.recipe import load_recipe
 from trimpi.tasks.clevr.ontology import noun_phrase, predicate
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.custom.task import CustomTask
+from trimpi.update.rows import read_examples
 
 FOLDER = Path(__file__).parents[2] / "examples" / "returns-desk"
 
@@ -58,9 +61,11 @@ def question(node: Any, maker: ModuleType) -> str:
     return f"Is there a {noun_phrase(node.values)}?"
 
 
-def test_the_document_says_what_the_tree_says(task: CustomTask, maker: ModuleType) -> None:
-    sections = {section.id: section.text for section in task.files["Returns-Desk"].sections}
-    for node in nodes(maker.DESK):
+@pytest.mark.parametrize(("file", "tree"), [("policy.md", "DESK"), ("policy-v2.md", "DESK_2")])
+def test_the_document_says_what_the_tree_says(file: str, tree: str, maker: ModuleType) -> None:
+    policy = load_policy(FOLDER / file)
+    sections = {section.id: section.text for section in outline(policy, (FOLDER / file).read_text())}
+    for node in nodes(getattr(maker, tree)):
         said = f"{question(node, maker)} Yes: {leads(node.yes)} No: {leads(node.no)}"
         assert sections[f"Condition {node.id}"].partition("\n")[2].strip() == said
 
@@ -71,6 +76,16 @@ def test_the_rows_are_sound_and_exercise_every_condition(task: CustomTask) -> No
     assert [finding.message for finding in task.findings()] == [
         "no train and no test row exercises the section 'What the cases mean'"
     ]
+
+
+def test_the_next_version_changes_one_condition_and_its_rows_are_answered(task: CustomTask) -> None:
+    old, new = (load_policy(FOLDER / name) for name in ("policy.md", "policy-v2.md"))
+    assert old.name == new.name and old.content_hash != new.content_hash
+    for split in ("train", "test"):
+        decided = {one.id for one in task.examples(split) if "Condition 1.2.2" in one.meta["sections"]}
+        given = read_examples(FOLDER / f"{split}-v2.jsonl", task.files)
+        assert {one.id for one in given} == decided
+        assert {one.answer for one in given} == {"Case 6", "Case 7"}
 
 
 def test_a_decision_by_hand(maker: ModuleType, tmp_path: Path) -> None:

@@ -39,22 +39,21 @@ def update(
 
     Says what changes first. The model in use stays until the new one is measured; trimpi versions goes back.
     """
-    from trimpi.recipe import load_recipe
     from trimpi.update.preparing import UpdateRequest, check_rows, prepare_update
+    from trimpi.update.recipe import load_update_recipe
     from trimpi.update.versions import VersionHistory
 
     history = VersionHistory(run_dir)
     request = UpdateRequest(policy=policy, train=train, test=test, answers_stand=answers_stand, replay=replay)
     prepared = prepare_update(history, request)
     _show_plan(prepared.plan, prepared.folder, root=run_dir, policy=policy)
-    recipe = load_recipe(prepared.folder.recipe, overrides or ())
     if prepare:
         typer.echo(
             f"{prepared.folder.task}: policy, rows and recipe, yours to edit; the same command without --prepare trains"
         )
         return
     check_rows(prepared)
-    _train(prepared, recipe, history)
+    _train(prepared, load_update_recipe(prepared.folder, overrides or ()), history)
 
 
 def _train(prepared: PreparedUpdate, recipe: Recipe, history: VersionHistory) -> None:
@@ -107,10 +106,13 @@ def _show_plan(plan: Mapping[str, Any], folder: VersionFolder, *, root: Path, po
 
 
 def _say_rows(rows: Mapping[str, Any]) -> str:
-    return (
-        f"{len(rows['changed'])} changed or new, {len(rows['confirmed'])} decided by a changed section with their "
-        f"answer as it was, {len(rows['untouched'])} untouched, {len(rows['unanswered'])} left out"
-    )
+    kinds = {
+        "changed": "changed or new",
+        "confirmed": "decided by a changed section, their answer as it was",
+        "untouched": "untouched",
+        "unanswered": "left out",
+    }
+    return ", ".join(f"{len(rows[name])} {said}" for name, said in kinds.items() if rows[name]) or "none"
 
 
 def _some(ids: list[str]) -> str:

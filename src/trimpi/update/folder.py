@@ -14,7 +14,7 @@ from trimpi.errors import DataError
 from trimpi.evaluation.storage import write_atomically
 from trimpi.policies import Policy
 from trimpi.recipe import CustomTaskConfig
-from trimpi.recipe.rewards import ChoiceReward, FunctionReward, JsonReward
+from trimpi.recipe.rewards import FunctionReward, JsonReward
 from trimpi.recipe.yaml_text import write_yaml
 from trimpi.run.data import write_policies
 from trimpi.run.directory import RunDirectory
@@ -87,7 +87,10 @@ class VersionContent:
 
 
 def write_version(folder: VersionFolder, content: VersionContent) -> None:
-    """In one step, in the place of what is there: beside it first, then renamed. Raises DataError for a reward whose files cannot be copied."""
+    """In one step, in the place of what is there: beside it first, then renamed.
+
+    Raises DataError for a reward whose files cannot be copied.
+    """
     unfinished = VersionFolder(folder.path.with_name(f".{folder.path.name}.partial"))
     shutil.rmtree(unfinished.path, ignore_errors=True)
     trained, kept = unfinished.train_files()
@@ -99,7 +102,7 @@ def write_version(folder: VersionFolder, content: VersionContent) -> None:
     for split, rows in (("train", train), ("test", test)):
         if rows.unanswered:
             _write(unfinished.task, unfinished.unanswered(split), rows.unanswered)
-    _keep_reward(content.source, content.recipe["task"], unfinished.task, (*train.affected, *train.untouched))
+    _keep_reward(content.source, unfinished.task)
     write_atomically(unfinished.recipe, write_yaml(content.recipe))
     plan = {**content.plan, "content": unfinished.content_digest()}
     write_atomically(unfinished.plan, json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
@@ -123,11 +126,9 @@ def _row_in(folder: Path, example: Example) -> dict[str, Any]:
     return {**example_row(example), "images": names}
 
 
-def _keep_reward(source: CustomTaskConfig, written: dict[str, Any], folder: Path, train: Sequence[Example]) -> None:
-    """What a reward reads: choices that all rows made, a schema, a module of the user's own."""
+def _keep_reward(source: CustomTaskConfig, folder: Path) -> None:
+    """What a reward reads: a schema, a module of the user's own."""
     match source.reward:
-        case ChoiceReward(choices=None):
-            written["reward"]["choices"] = list(dict.fromkeys(example.answer for example in train))
         case JsonReward(json_schema=str() as named):
             schema = inside(source.path, named, what="the JSON Schema")
             (folder / named).parent.mkdir(parents=True, exist_ok=True)

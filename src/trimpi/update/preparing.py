@@ -148,8 +148,8 @@ def check_rows(prepared: PreparedUpdate) -> None:
     if all(example.id in again for example in read_examples(trained, policies)):
         changed = ", ".join(change["section"] for change in prepared.plan["sections"]) or "the opening text"
         raise RunError(
-            f"no training row would teach what has changed ({changed}): give rows with their new answers (--train FILE; "
-            f"a row keeps its id), write them into {trained} (those that need one: "
+            f"no training row would teach what has changed ({changed}): give rows with their new answers (--train "
+            f"FILE; a row keeps its id), write them into {trained} (those that need one are in "
             f"{prepared.folder.unanswered('train').name}), or say --answers-stand where only the wording is new"
         )
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from trimpi.recipe import CustomTaskConfig, Recipe, SupervisedConfig, recipe_data
+from trimpi.recipe import CustomTaskConfig, Recipe, SupervisedConfig, load_recipe, recipe_data
+from trimpi.recipe.rewards import ChoiceReward
+from trimpi.tasks.custom.folder import read_policies
+from trimpi.update.folder import VersionFolder
+from trimpi.update.rows import read_examples
 
 EPOCHS = {"vm_cpt": 0.25}
 OTHER_EPOCHS = 0.5
@@ -37,3 +42,18 @@ def update_recipe(recipe: Recipe, *, name: str, model: Path) -> dict[str, Any]:
         "evaluation": {**data["evaluation"], "base": True, "after": "last_stage", "suites": suites},
     }
     return data
+
+
+def load_update_recipe(folder: VersionFolder, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of an update, to carry out: answers to choose from are those of all rows, trained on again or not."""
+    recipe = load_recipe(folder.recipe, overrides)
+    assert isinstance(recipe.task, CustomTaskConfig)
+    if recipe.task.reward != ChoiceReward():
+        return recipe
+    policies = read_policies(folder.task)
+    answers = (example.answer for file in folder.train_files() for example in read_examples(file, policies))
+    choices = list(dict.fromkeys(answers))
+    if len(choices) < 2:
+        return recipe  # the task says what is wrong with that
+    reward = ChoiceReward(choices=choices)
+    return recipe.model_copy(update={"task": recipe.task.model_copy(update={"reward": reward})})
