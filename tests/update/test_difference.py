@@ -61,3 +61,8 @@ def test_a_section_without_its_number_is_another(tmp_path: Path) -> None:
     """Two sections of one id are taken together."""
     doubled = OLD + "\n## Blue\nSay right, too.\n"
     assert changes(tmp_path, doubled) == [("changed", "Blue", ["+## Blue", "+Say right, too."])]
+
+
+def test_lines_that_begin_like_the_heads_of_a_difference_are_shown(tmp_path: Path) -> None:
+    new = OLD.replace("Say right.", "---\n++ up")
+    assert changes(tmp_path, new) == [("changed", "Blue", ["-Say right.", "+---", "+++ up"])]

@@ -92,3 +92,13 @@ def test_replayed_rows_are_a_share_of_the_affected_ones_and_the_same_for_a_seed(
     assert len(again) == 6 and {one.id for one in (*again, *kept)} == {one.id for one in untouched}
     assert (again, kept) == replayed(rows, share=1.5, seed=2) != replayed(rows, share=1.5, seed=3)
     assert len(replayed(rows, share=100, seed=2)[0]) == 20 and not replayed(rows, share=0, seed=2)[0]
+
+
+def test_a_row_that_is_given_to_another_policy_is_changed() -> None:
+    assert sort((replace(OLD[3], policy_name="Desk"),))["changed"] == ["d"]
+    assert sort((OLD[3],))["untouched"] == ["c", "d"]
+
+
+def test_a_row_that_only_names_its_sections_anew_is_confirmed_if_one_of_them_changed() -> None:
+    given = (example("a", "left"), example("c", "right", "Blue", "Red"))
+    assert sort(given) == {"changed": [], "confirmed": ["a", "c"], "untouched": ["d"], "unanswered": ["b"]}

@@ -15,6 +15,8 @@ from tasks.custom.folders import POLICY, rows, write_folder
 from tiny_task import save_tiny_model
 from trimpi.recipe import CustomTaskConfig, load_recipe
 from trimpi.recipe.rewards import ChoiceReward
+from trimpi.run.directory import RunDirectory
+from trimpi.run.processes import SingleProcess
 from trimpi.serving.source import find_model
 from trimpi.update.versions import VersionHistory
 
@@ -93,6 +95,8 @@ def test_an_update_says_what_changes_trains_measures_and_can_be_taken_back(run: 
     history = VersionHistory(run)
     assert history.current.number == 2 and history.current.parent == 1
     task = run / "versions" / "02" / "task"
+    page = (run / "versions" / "02" / "run" / "report.html").read_text()
+    assert 'id="update"' in page and "Before against after" in page
     assert [row["answer"] for row in read(task / "train.jsonl")] == ["up", "up", "right", "right"]
     assert find_model(str(run)).path == str(history.model(history.current))
     assert find_model(str(run)).path.startswith(str(run / "versions"))
@@ -118,7 +122,8 @@ def test_the_choices_stay_those_of_all_rows(run: Path, new_policy: Path) -> None
     assert update(run, new_policy, "--replay", "0")[0] == 0
     recipe = load_recipe(run / "versions" / "02" / "run" / "recipe.yaml")
     assert isinstance(recipe.task, CustomTaskConfig)
-    assert recipe.task.reward == ChoiceReward(choices=["up", "right"])
+    # "left" is no answer now, but what the update is to unlearn, and looked for.
+    assert recipe.task.reward == ChoiceReward(choices=["up", "right", "left"])
 
 
 def test_a_version_can_be_updated_again_from_all_of_its_rows(run: Path, new_policy: Path) -> None:
@@ -186,6 +191,35 @@ def test_a_stopped_update_goes_on_and_is_in_use_only_when_it_is_measured(
     assert VersionHistory(run).current.number == 2
 
 
+def test_one_process_at_a_time_updates_a_run(run: Path, new_policy: Path) -> None:
+    with RunDirectory(run).locked():
+        code, output = update(run, new_policy, "--prepare")
+    assert code == 2 and f"another process works in {run}" in output
+    assert not (run / "versions").exists()
+
+
+def test_of_several_processes_the_main_one_alone_writes(
+    run: Path, new_policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Another(SingleProcess):
+        count = 2
+        is_main = False
+
+        def barrier(self) -> None:
+            assert not (run / "versions").exists()
+
+    monkeypatch.setattr("trimpi.run.processes.join_processes", Another)
+    assert update(run, new_policy) == (0, "")
+    assert not (run / "versions").exists() and not (run / "versions.json").exists()
+
+
+def test_rows_of_which_nobody_knows_what_decides_them_are_said(run: Path, new_policy: Path) -> None:
+    file = run / "data" / "train.jsonl"
+    write(file, [{**row, "cot": "I see.", "sections": []} if row["id"] == "train-1" else row for row in read(file)])
+    code, output = update(run, new_policy, "--prepare")
+    assert code == 0 and "1 of the untouched name no section that could have changed: train-1" in output
+
+
 def test_refusals(run: Path, new_policy: Path, tmp_path: Path) -> None:
     policy = str(new_policy / "policy-v2.md")
     assert "is not a run directory" in one_line_refusal("update", str(tmp_path), policy)
@@ -198,6 +232,9 @@ def test_refusals(run: Path, new_policy: Path, tmp_path: Path) -> None:
     code, output = update(run, new_policy)
     assert code == 2 and "train-v2.jsonl:1: sections names 'Reed labels'; did you mean" in output
     assert not (run / "versions").exists()
+    write(new_policy / "train-v2.jsonl", [{"id": "x", "prompt": "?", "answer": "up", "sections": ["Red labels"]}])
+    code, output = update(run, new_policy, "evaluation.base=false")
+    assert code == 2 and "compares models before and after it: keep stages, evaluation.base: true" in output
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps({**manifest, "finished": None}))
     assert "is not finished" in one_line_refusal("update", str(run), policy)

@@ -12,6 +12,7 @@ from trimpi.cli.arguments import Overrides
 
 if TYPE_CHECKING:
     from trimpi.recipe import Recipe
+    from trimpi.run.processes import Processes
     from trimpi.update.folder import VersionFolder
     from trimpi.update.preparing import PreparedUpdate
     from trimpi.update.versions import VersionHistory
@@ -39,35 +40,47 @@ def update(
 
     Says what changes first. The model in use stays until the new one is measured; trimpi versions goes back.
     """
-    from trimpi.update.preparing import UpdateRequest, check_rows, prepare_update
+    from trimpi.run.directory import RunDirectory
+    from trimpi.run.processes import join_processes
+    from trimpi.update.preparing import UpdateRequest, check_rows, find_prepared, prepare_update
     from trimpi.update.recipe import load_update_recipe
     from trimpi.update.versions import VersionHistory
 
     history = VersionHistory(run_dir)
     request = UpdateRequest(policy=policy, train=train, test=test, answers_stand=answers_stand, replay=replay)
-    prepared = prepare_update(history, request)
-    _show_plan(prepared.plan, prepared.folder, root=run_dir, policy=policy)
-    if prepare:
-        typer.echo(
-            f"{prepared.folder.task}: policy, rows and recipe, yours to edit; the same command without --prepare trains"
-        )
+    processes = join_processes()
+    if not processes.is_main:
+        processes.barrier()
+        found = find_prepared(history)
+        if found is not None and not prepare:
+            _train(found, load_update_recipe(found.folder, overrides or ()), history, processes)
         return
-    check_rows(prepared)
-    _train(prepared, load_update_recipe(prepared.folder, overrides or ()), history)
+    with RunDirectory(run_dir).locked():
+        prepared = prepare_update(history, request)
+        _show_plan(prepared.plan, prepared.folder, root=run_dir, policy=policy)
+        if not prepare:
+            check_rows(prepared)
+            recipe = load_update_recipe(prepared.folder, overrides or ())
+        processes.barrier()
+        if prepare:
+            typer.echo(
+                f"{prepared.folder.task}: policy, rows and recipe, yours to edit; the same command without --prepare "
+                "trains"
+            )
+        else:
+            _train(prepared, recipe, history, processes)
 
 
-def _train(prepared: PreparedUpdate, recipe: Recipe, history: VersionHistory) -> None:
+def _train(prepared: PreparedUpdate, recipe: Recipe, history: VersionHistory, processes: Processes) -> None:
     from rich.console import Console
 
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import production_services, quiet_libraries, task_of
     from trimpi.cli.tables import update_table
     from trimpi.run import execute_run
-    from trimpi.run.processes import join_processes
     from trimpi.update.finishing import finish_update
 
     quiet_libraries()
-    processes = join_processes()
     services = production_services(processes, make_reporter(is_main=processes.is_main))
     page = execute_run(recipe, prepared.folder.run.path, services=services)
     if page is None:
@@ -96,6 +109,8 @@ def _show_plan(plan: Mapping[str, Any], folder: VersionFolder, *, root: Path, po
         if rows["unanswered"]:
             file = folder.unanswered(split)
             typer.echo(f"  left out, since nobody says what is right now: {_some(rows['unanswered'])} ({file})")
+        if unsaid := plan["no_section"][split]:
+            typer.echo(f"  {len(unsaid)} of the untouched name no section that could have changed: {_some(unsaid)}")
     trained = sum(len(plan["rows"]["train"][name]) for name in ("changed", "confirmed"))
     typer.echo(f"trained on: {trained} affected rows and {len(plan['replayed'])} of the untouched")
     if not any(plan["rows"]["test"][name] for name in ("changed", "confirmed")):

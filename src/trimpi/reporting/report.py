@@ -22,6 +22,7 @@ from trimpi.reporting.page import inert_json, render_page
 from trimpi.reporting.paper_figures import SOURCE
 from trimpi.reporting.paper_table import paper_tables
 from trimpi.reporting.pictures import Pictures
+from trimpi.reporting.policy_update import read_update
 from trimpi.reporting.record_browser import record_browser
 from trimpi.reporting.run_directory import RunRecord, Stage, read_run
 from trimpi.reporting.sections import section_tables
@@ -76,6 +77,7 @@ def _content(run: RunRecord, *, all_models: bool) -> Mapping[str, Any]:
     return {
         "run": run,
         "headline": headline(run),
+        "update": read_update(run.folder),
         "majority": majority(run.evaluations),
         "parts": parts,
         "parts_legend": wording.parts_legend(parts),

@@ -21,6 +21,7 @@ BASE = "base"
 BREAK_EVEN_FILE = "break_even.json"
 SUITE_KEYS = frozenset(("suite", "n", "correct"))
 """What tells a suite's result from other measurements."""
+NO_MEASUREMENTS = frozenset(("manifest.json", "versions.json"))
 NUMBERED = re.compile(r"(?P<number>\d+)-(?P<name>.+)")
 
 
@@ -162,7 +163,7 @@ def read_run(run_dir: Path) -> RunRecord:
         stages=[_stage(*numbered) for numbered in _numbered_folders(run_dir / "stages")],
         evaluations=[_evaluation(*numbered) for numbered in _numbered_folders(run_dir / "eval")],
         measurements={
-            file.name: read_json(file) for file in sorted(run_dir.glob("*.json")) if file.name != manifest_file.name
+            file.name: read_json(file) for file in sorted(run_dir.glob("*.json")) if file.name not in NO_MEASUREMENTS
         },
     )
 

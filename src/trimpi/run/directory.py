@@ -69,7 +69,7 @@ class RunDirectory:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RunError(f"another process works in {self.path}: wait for it, or give another --out") from None
+                raise RunError(f"another process works in {self.path}: wait until it has ended") from None
             yield
 
     def refuse_other_recipes(self, recipe: Recipe) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from itertools import islice
 from typing import Literal
 
 from trimpi.policies.outline import OutlineSection
@@ -28,7 +29,8 @@ class SectionChange:
     def lines(self) -> list[str]:
         """The lines that went, with "-", and those that came, with "+"."""
         diff = unified_diff(self.before.splitlines(), self.after.splitlines(), lineterm="", n=0)
-        return [line for line in diff if not line.startswith(("---", "+++", "@@"))]
+        # The first two lines name the files; without context, all that are neither - nor + say where.
+        return [line for line in islice(diff, 2, None) if line[0] in "-+"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

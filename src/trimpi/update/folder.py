@@ -87,7 +87,7 @@ class VersionContent:
 
 
 def write_version(folder: VersionFolder, content: VersionContent) -> None:
-    """In one step, in the place of what is there: beside it first, then renamed.
+    """In the place of what is there: beside it first, then renamed, so that there is never half of one.
 
     Raises DataError for a reward whose files cannot be copied.
     """
@@ -106,8 +106,12 @@ def write_version(folder: VersionFolder, content: VersionContent) -> None:
     write_atomically(unfinished.recipe, write_yaml(content.recipe))
     plan = {**content.plan, "content": unfinished.content_digest()}
     write_atomically(unfinished.plan, json.dumps(plan, indent=2, ensure_ascii=False) + "\n")
-    shutil.rmtree(folder.path, ignore_errors=True)
+    replaced = folder.path.with_name(f".{folder.path.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if folder.path.exists():
+        folder.path.rename(replaced)
     unfinished.path.rename(folder.path)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _write(task: Path, file: Path, examples: Sequence[Example]) -> None:
@@ -138,11 +142,17 @@ def _keep_reward(source: CustomTaskConfig, folder: Path) -> None:
 
 
 def _copy_module(source: Path, module: str, folder: Path) -> None:
-    """A module that lies in the task's folder; others are found where Python looks."""
+    """A module that lies in the task's folder, with those beside it, which it may import.
+
+    One that does not lie there is found where Python looks.
+    """
+    if not (source / module).is_dir() and not (source / f"{module}.py").is_file():
+        return
     try:
-        if (source / module).is_dir():
-            shutil.copytree(source / module, folder / module, ignore=shutil.ignore_patterns("__pycache__"))
-        elif (source / f"{module}.py").is_file():
-            shutil.copyfile(source / f"{module}.py", folder / f"{module}.py")
+        for file in source.glob("*.py"):
+            shutil.copyfile(file, folder / file.name)
+        for package in {source / module, *(file.parent for file in source.glob("*/__init__.py"))}:
+            if package.is_dir():
+                shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     except OSError as error:
         raise DataError(f"the reward's module {module} cannot be copied from {source}: {error.strerror}") from None

@@ -6,15 +6,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from trimpi.errors import RunError
+from trimpi.errors import DataError, RunError
 from trimpi.evaluation.storage import read_json
 from trimpi.policies import Policy, load_policy
 from trimpi.policies.outline import Citations, outline
 from trimpi.policies.policy import POLICY_FILE
-from trimpi.recipe import CustomTaskConfig, load_recipe
+from trimpi.recipe import CustomTaskConfig, Recipe, load_recipe
 from trimpi.run.directory import RunDirectory
 from trimpi.tasks.custom.folder import PolicyFile, read_policies
 from trimpi.tasks.custom.row_writer import example_row
@@ -54,11 +55,11 @@ class PreparedUpdate:
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """The version that is trained on: its policies and all of its rows."""
+    """The version that is trained on: its task, policies and all of its rows by split."""
 
+    task: CustomTaskConfig
     policies: Mapping[str, PolicyFile]
-    train: tuple[Example, ...]
-    test: tuple[Example, ...]
+    rows: Mapping[str, tuple[Example, ...]]
 
 
 def find_prepared(history: VersionHistory) -> PreparedUpdate | None:
@@ -75,14 +76,11 @@ def prepare_update(history: VersionHistory, request: UpdateRequest) -> PreparedU
     Raises RunError then, and when the policy is the same; PolicyError and DataError for a wrong policy and wrong rows.
     Nothing is left behind.
     """
+    if not isfinite(request.replay):
+        raise RunError(f"--replay is {request.replay}: give how many untouched rows for each affected one")
     parent = history.current
-    parent_run = RunDirectory(history.root / parent.run)
-    recipe = load_recipe(parent_run.recipe)
-    if not isinstance(recipe.task, CustomTaskConfig):
-        raise RunError(
-            f"the task of {history.root} is {recipe.task.type}: an update is of a policy of your own (custom)"
-        )
-    source = _read_source(history, parent, parent_run)
+    recipe = load_recipe(RunDirectory(history.root / parent.run).recipe)
+    source = _read_source(history, parent, recipe)
     new = _read_policy(request.policy)
     old = _replaced(source.policies, new.policy, request.policy)
     difference = compare_policies(old, new)
@@ -93,6 +91,7 @@ def prepare_update(history: VersionHistory, request: UpdateRequest) -> PreparedU
         "train": () if request.train is None else _given(request.train, policies),
         "test": () if request.test is None else _given(request.test, policies),
     }
+    _refuse_rows_of_the_other_split(source, given)
     inputs = _inputs(parent, new.policy, given, request)
     prepared = find_prepared(history)
     if prepared is not None:
@@ -101,7 +100,7 @@ def prepare_update(history: VersionHistory, request: UpdateRequest) -> PreparedU
         _refuse_to_replace(prepared)
     train, test = (
         sort_rows(
-            getattr(source, split),
+            source.rows[split],
             given[split],
             policy=old.policy.name,
             renamed=new.policy.name,
@@ -122,7 +121,8 @@ def prepare_update(history: VersionHistory, request: UpdateRequest) -> PreparedU
         "sections": [{**asdict(change), "lines": change.lines()} for change in difference.sections],
         "rows": {"train": _ids(train), "test": _ids(test)},
         "replayed": [example.id for example in again],
-        "old_answers": {one.id: one.answer for one in source.test if one.id not in _ids(test)["untouched"]},
+        "no_section": {"train": _without_sections(train, new.policy), "test": _without_sections(test, new.policy)},
+        "old_answers": _answers(source.rows["test"], without=test.untouched),
         "inputs": inputs,
     }
     content = VersionContent(
@@ -131,8 +131,13 @@ def prepare_update(history: VersionHistory, request: UpdateRequest) -> PreparedU
         again=again,
         kept=kept,
         test=test,
-        source=recipe.task,
-        recipe=update_recipe(recipe, name=_name(history, number), model=history.root / parent.model),
+        source=source.task,
+        recipe=update_recipe(
+            recipe.model_copy(update={"task": source.task}),
+            name=_name(history, number),
+            model=history.model(parent),
+            is_update=parent.number != FIRST,
+        ),
         plan=plan,
     )
     folder = VersionFolder(history.folder(number))
@@ -159,8 +164,8 @@ def _refuse_to_replace(prepared: PreparedUpdate) -> None:
     if begun or prepared.plan["content"] != prepared.folder.content_digest():
         done = "trained in" if begun else "edited"
         raise RunError(
-            f"{prepared.folder.path} was prepared from another policy or other rows, and has been {done} since: give "
-            "those again to go on with it, or delete the folder"
+            f"{prepared.folder.path} was prepared from another version, policy, rows or options, and has been {done} "
+            "since: give those again to go on with it, or delete the folder"
         )
 
 
@@ -168,17 +173,26 @@ def _name(history: VersionHistory, number: int) -> str:
     return f"{load_recipe(RunDirectory(history.root).recipe).name}-v{number}"
 
 
-def _read_source(history: VersionHistory, version: Version, run: RunDirectory) -> _Source:
+def _read_source(history: VersionHistory, version: Version, recipe: Recipe) -> _Source:
     """The first version's data are in its run, an update's in its folder: the user's own may have changed since."""
-    if version.number == FIRST:
-        policies = read_policies(run.data)
-        train, test = (read_examples(run.data / f"{split}.jsonl", policies, whole_paths=True) for split in SPLITS)
-        return _Source(policies=policies, train=train, test=test)
     folder = VersionFolder(history.folder(version.number))
+    # An update's run wrote down where its folder was then, and as choices the answers of that time.
+    task = recipe.task if version.number == FIRST else load_recipe(folder.recipe).task
+    if not isinstance(task, CustomTaskConfig):
+        raise RunError(f"the task of {history.root} is {task.type}: an update is of a policy of your own (custom)")
+    if version.number == FIRST:
+        data = RunDirectory(history.root).data
+        policies = read_policies(data)
+        files = {split: data / f"{split}.jsonl" for split in SPLITS}
+        rows = {split: read_examples(file, policies, whole_paths=True) for split, file in files.items()}
+        return _Source(task=task, policies=policies, rows=rows)
     policies = read_policies(folder.task)
-    rows = [example for file in folder.train_files() for example in read_examples(file, policies)]
+    train: dict[str, Example] = {}
+    for file in folder.train_files():
+        for example in read_examples(file, policies):
+            train.setdefault(example.id, example)  # one of kept.jsonl may have been written anew in train.jsonl
     test = read_examples(folder.task / "test.jsonl", policies)
-    return _Source(policies=policies, train=tuple(rows), test=test)
+    return _Source(task=task, policies=policies, rows={"train": tuple(train.values()), "test": test})
 
 
 def _read_policy(file: Path) -> PolicyFile:
@@ -199,6 +213,27 @@ def _replaced(policies: Mapping[str, PolicyFile], new: Policy, file: Path) -> Po
 
 def _given(file: Path, policies: Mapping[str, PolicyFile]) -> tuple[Example, ...]:
     return read_examples(file, {read.policy.name: read for read in policies.values()})
+
+
+def _refuse_rows_of_the_other_split(source: _Source, given: Mapping[str, Sequence[Example]]) -> None:
+    for split, other in (SPLITS, SPLITS[::-1]):
+        theirs = {example.id for example in (*source.rows[other], *given[other])}
+        for example in given[split]:
+            if example.id in theirs:
+                raise DataError(
+                    f"{example.meta['place']}: the id {example.id!r} is a {other} row's: give it with --{other}, or a "
+                    "new id"
+                )
+
+
+def _without_sections(rows: SortedRows, policy: Policy) -> list[str]:
+    """The untouched rows of a policy of which nobody knows whether a change decides them."""
+    return [one.id for one in rows.untouched if one.policy_name == policy.name and not one.meta["sections"]]
+
+
+def _answers(examples: Sequence[Example], *, without: Sequence[Example]) -> dict[str, str]:
+    left_out = {example.id for example in without}
+    return {example.id: example.answer for example in examples if example.id not in left_out}
 
 
 def _inputs(parent: Version, policy: Policy, given: Mapping[str, Sequence[Example]], request: UpdateRequest) -> str:

@@ -56,13 +56,15 @@ def sort_rows(
     changed = []
     for example in old:
         mine = example.policy_name == policy
-        decided = mine and not touched.isdisjoint(example.meta["sections"])
+        here = _under(example, renamed, sections) if mine else example
         now = anew.pop(example.id, None)
-        if now is not None and _content(now) != _content(replace(example, policy_name=now.policy_name)):
+        if now is not None and _content(now) != _content(here):
             changed.append(now)
             continue
+        named = {*example.meta["sections"], *(now.meta["sections"] if now is not None else ())}
+        decided = mine and not touched.isdisjoint(named)
         place = "untouched" if not decided else "confirmed" if now is not None or answers_stand else "unanswered"
-        kept[place].append(now or (_under(example, renamed, sections) if mine else example))
+        kept[place].append(now or here)
     changed += anew.values()
     return SortedRows(changed=tuple(changed), **{name: tuple(rows) for name, rows in kept.items()})
 
@@ -101,7 +103,9 @@ def digest(image: Path) -> str:
 
 
 def _content(example: Example) -> object:
+    """What a row asks and answers; which sections decide it is no part of that."""
     row = example_row(example)
+    row.pop("sections", None)
     return {**row, "images": [digest(image) for image in example.all_images]}
 
 

@@ -103,6 +103,9 @@ def version_in_use(run: Path) -> RunDirectory:
 
 def _first_version(root: Path) -> Version:
     run = RunDirectory(root)
+    folder = root.resolve().parent
+    if folder.parent.name == VERSIONS and (folder / "update.json").is_file():
+        raise RunError(f"{root} is version {folder.name} of {folder.parent.parent}: give that run")
     if not run.manifest.is_file():
         raise RunError(f"{root} is not a run directory: give one that `trimpi run` has finished")
     manifest = read_json(run.manifest)
