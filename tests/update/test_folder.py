@@ -107,7 +107,7 @@ def test_an_update_of_an_update_keeps_its_epochs_and_takes_new_answers_as_choice
     use(run, prepare(run))
     shutil.copytree(tmp_path / "desk" / "images", tmp_path / "images")
     given = [{**row, "answer": "down"} for row in rows(4, "train") if row["answer"] == "right"]
-    third = prepare(run, NEW.replace("Say right.", "Say down."), train=write(tmp_path / "train.jsonl", given))
+    third = prepare(run, NEW.replace("Say right.", "Say down."), train=write(tmp_path / "new" / "train.jsonl", given))
     recipe = load_update_recipe(third.folder)
     assert [stage.epochs for stage in recipe.stages] == [2, 3]  # type: ignore[union-attr]
     assert recipe.task.reward.choices == ["down", "left", "right"]  # type: ignore[union-attr]
