@@ -105,7 +105,6 @@ def test_a_run_that_was_moved_is_updated_from_its_own_folders(tmp_path: Path) ->
 def test_an_update_of_an_update_keeps_its_epochs_and_takes_new_answers_as_choices(tmp_path: Path) -> None:
     run = finished_run(tmp_path, reward="choice")
     use(run, prepare(run))
-    shutil.copytree(tmp_path / "desk" / "images", tmp_path / "images")
     given = [{**row, "answer": "down"} for row in rows(4, "train") if row["answer"] == "right"]
     third = prepare(run, NEW.replace("Say right.", "Say down."), train=write(tmp_path / "new" / "train.jsonl", given))
     recipe = load_update_recipe(third.folder)
