@@ -9,6 +9,7 @@ from sampling.scripted_server import serving
 from synth.desk import lines, source, thinks
 from tiny_task import save_tiny_model
 from trimpi.recipe import load_recipe, recipe_data
+from trimpi.synth.review import ReviewFile, ReviewRecord
 
 RECIPE = """
 name: desk
@@ -60,7 +61,19 @@ def test_the_cost_comes_first_and_what_is_accepted_becomes_rows(folder: Path) ->
 def test_the_model_itself_can_be_the_generator_and_what_it_cannot_is_said(folder: Path) -> None:
     code, output = invoke("synth", write_recipe(folder, "batch_size: 2"), "--yes")
     assert code == 0, output
-    assert "unusable" in output and "pending" not in output.partition("review.jsonl")[0]
+    assert "unusable" in output and "pending" not in output
+    assert "nothing to accept" in output and "give synth.generator a larger model or an endpoint" in output
+
+
+def test_a_row_without_the_reasoning_that_stages_learn_is_refused(folder: Path) -> None:
+    recipe = write_recipe(folder, "batch_size: 2")
+    row = {"id": "s1", "policy": "Desk", "prompt": "Refund 7?", "images": [], "answer": "pay"}
+    ReviewFile(folder).write(
+        [ReviewRecord(status="accepted", why="", policy="Desk", section="Small sums", batch=1, row=row)]
+    )
+    refusal = one_line_refusal("synth", "accept", recipe, "stages=[{type: cot_sft}]")
+    assert "review.jsonl:1: the row has no reasoning" in refusal and "write cot into row" in refusal
+    assert "1 rows added" in invoke("synth", "accept", recipe, "stages=[{type: cot_sft, cot: forward}]")[1]
 
 
 def test_a_task_that_makes_its_own_requests_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from reporting.fake_run import build_fake_run
 from reporting.test_report import HOSTILE, report
+from trimpi.reporting.model_card import model_card
+from trimpi.reporting.run_directory import read_run
 
 PLAN = {
     "number": 3,
@@ -41,14 +43,15 @@ def test_the_report_of_an_update_opens_with_what_it_did(tmp_path: Path) -> None:
     page = report(run)
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     assert sections[:2] == ["update", "results"]
-    text = " ".join(page.text.partition("This run trained")[2].partition("Accuracy on unseen")[0].split())
-    assert text.startswith("version 3 of Desk from version 1, whose model is the base of this page. The text before")
+    text = " ".join(page.text.partition("This run trained version")[2].partition("Accuracy on unseen")[0].split())
+    assert text.startswith("3 of Desk from version 1, whose model is the base of this page. The text before")
     assert "−went:Say left." in text and f"+came:{HOSTILE}" in text
     assert "for training, 3 were trained on again" in text
-    assert "Train 2 1 4 0" in text and "Test 1 0 1,234 5" in text
+    packed = "".join(text.split())
+    assert "Train2140" in packed and "Test101,2345" in packed
     # Wilson's interval of 1 of 10, by hand: (0.1 + 0.1921 ± 1.96 √(0.009 + 0.0096)) / 1.3842
-    assert "Affected 10 10.0%1.8–40.4 50.0%23.7–76.3 90.0%59.6–98.2 p = 0.0078" in text
-    assert "Old answers" not in text.partition("Before against after")[2]
+    assert "Affected1010.0%1.8–40.450.0%23.7–76.390.0%59.6–98.2p=0.0078" in packed
+    assert "Old answers" not in text.partition("Differ?")[2]
     assert "The training took 30.0 s, 25% of the 2 min 00 s of the first version." in text
 
 
@@ -63,5 +66,17 @@ def test_ordinary_runs_have_nothing_of_it(tmp_path: Path) -> None:
     (tmp_path / "update.json").write_text('{"number": 2}')  # another program's
     (run / "versions.json").write_text('{"current": 2, "updates": []}')
     page = report(run)
-    assert "update" not in {attributes.get("id") for _, attributes in page.tags}
+    assert not {"update"} & {attributes.get("id") for _, attributes in page.tags}
     assert "versions.json" not in page.text
+
+
+def test_the_card_of_an_updated_model_says_where_it_comes_from(tmp_path: Path) -> None:
+    run = updated_run(tmp_path)
+    (tmp_path / "02" / "results.json").write_text(json.dumps(RESULTS))
+    parity = {"tokens": 10, "prompts": 2, "difference": 0.0, "bound": 0.001}
+    about = {"trimpi": "0.1.0", "instruction": "Think.", "weights": "merged", "parity": parity}
+    card = model_card(read_run(run), stage="01-vm_cpt", name="desk", about=about)
+    assert "Version 3 of Desk, trained from the model of version 1" in card
+    assert "| affected | 10 | 10.0% (1.8–40.4) | 90.0% (59.6–98.2) | p = 0.0078 |" in card
+    ordinary = build_fake_run(tmp_path / "ordinary")
+    assert "## Version" not in model_card(read_run(ordinary), stage="01-vm_cpt", name="desk", about=about)

@@ -10,8 +10,8 @@ from reporting.fake_sweep import add_job, build_fake_sweep
 from trimpi.errors import RunError
 from trimpi.reporting.bootstrap import bootstrap_interval
 from trimpi.reporting.sweep_comparison import MethodResult, SweepComparison, compare_sweep
-from trimpi.reporting.sweep_page import write_sweep_page
-from trimpi.reporting.sweep_runs import CurvePoint
+from trimpi.reporting.sweep_page import UNTIMED, learning_figure, write_sweep_page
+from trimpi.reporting.sweep_runs import read_sweep
 from trimpi.reporting.sweep_tables import paired_cells, result_cells, sweep_markdown
 
 
@@ -99,10 +99,44 @@ def test_seeds_asked_the_same_requests_are_resampled_as_such(tmp_path: Path) -> 
 
 def test_curves_are_averaged_over_the_seeds_step_by_step_by_hand(folder: Path) -> None:
     curve = result(compare_sweep(folder), "poro", "layers 3").curve
-    # 0.10 and 0.11, then 0.20 and 0.21; three rollouts and half of 12 seconds a step.
-    assert [(point.rollouts, point.seconds) for point in curve] == [(3, 6.0), (6, 12.0)]
+    # 0.10 and 0.11, then 0.20 and 0.21; three rollouts and, as no step was timed, half of 10 seconds a step.
+    assert [(point.rollouts, point.seconds, point.timed) for point in curve] == [(3, 5.0, False), (6, 10.0, False)]
     assert [point.reward for point in curve] == [pytest.approx(0.105), pytest.approx(0.205)]
-    assert isinstance(curve[0], CurvePoint)
+
+
+def test_curves_take_the_seconds_of_the_steps_where_all_were_timed(folder: Path) -> None:
+    time_steps(folder, "3", 0, [3.0, 4.0])
+    time_steps(folder, "3", 1, [6.0, 10.0])
+    comparison = compare_sweep(folder)
+    curve = result(comparison, "poro", "layers 3").curve
+    assert [(point.seconds, point.timed) for point in curve] == [(4.5, True), (7.0, True)]
+    rows = [one for one in comparison.results if one.point == "layers 3"]
+    assert not learning_figure(rows, "layers 3").caption.endswith(UNTIMED)
+
+    time_steps(folder, "3", 1, [None, 10.0])
+    comparison = compare_sweep(folder)
+    curve = result(comparison, "poro", "layers 3").curve
+    assert [(point.seconds, point.timed) for point in curve] == [((3 + 5) / 2, False), ((4 + 10) / 2, False)]
+    rows = [one for one in comparison.results if one.point == "layers 3"]
+    assert learning_figure(rows, "layers 3").caption.endswith(UNTIMED)
+
+
+def test_a_stage_of_rl_begins_on_the_curve_where_the_one_before_ended(folder: Path) -> None:
+    time_steps(folder, "3", 0, [3.0, 4.0])
+    run = next(one for one in read_sweep(folder).runs if one.rl_stages)
+    (stage,) = run.run.stages
+    untimed = [{key: value for key, value in line.items() if key != "seconds"} for line in stage.metrics]
+    longer = replace(run.run, stages=[stage, replace(stage, metrics=untimed), stage])
+    seconds = [point.seconds for point in replace(run, run=longer).curve]
+    assert seconds == [3.0, 4.0, 9.0, 14.0, 17.0, 18.0]
+
+
+def time_steps(folder: Path, layers: str, seed: int, seconds: list[float | None]) -> None:
+    """Give the steps of RL these seconds, or none."""
+    (log,) = (folder / "runs").glob(f"poro*{layers}*seed-{seed}/stages/01-rl/metrics.jsonl")
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = [{**row, "seconds": until} for row, until in zip(rows, seconds, strict=True)]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def test_jobs_that_are_not_finished_are_named(folder: Path) -> None:

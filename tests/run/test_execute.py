@@ -117,9 +117,10 @@ def test_evaluation_happens_when_the_recipe_says(tmp_path: Path) -> None:
     assert world.evaluated == ["03-rl"]
 
 
-def test_without_stages_the_base_is_evaluated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("evaluation", [{}, {"base": False}])
+def test_without_stages_the_base_is_evaluated(evaluation: dict[str, bool], tmp_path: Path) -> None:
     world = FakeWorld()
-    run(tmp_path, world, make_recipe(stages=[]))
+    run(tmp_path, world, make_recipe(stages=[], evaluation=evaluation))
     assert world.evaluated == ["00-base"]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from stages.stage_runs import (
     rl_config,
     run,
     stage_context,
+    untimed,
     weights,
 )
 from trimpi.recipe import GrpoConfig, LoraConfig, StageConfig
@@ -48,7 +50,7 @@ def test_an_interrupted_stage_ends_in_the_weights_and_logs_of_an_uninterrupted_o
     assert_same_weights(tmp_path / "whole", tmp_path / "interrupted")
     for name in ("metrics.jsonl", "rollouts.jsonl"):
         if (tmp_path / "whole" / name).exists():
-            assert lines(tmp_path / "interrupted" / name) == lines(tmp_path / "whole" / name)
+            assert untimed(tmp_path / "interrupted" / name) == untimed(tmp_path / "whole" / name)
     base = weights(tmp_path / "base")
     assert any(not torch.equal(tensor, base[name]) for name, tensor in weights(tmp_path / "whole").items())
 
@@ -73,6 +75,30 @@ def test_a_stage_without_checkpoints_begins_again(tmp_path: Path) -> None:
         run_stage(config, stage_context(tmp_path, "interrupted", progress=kill_at(3)))
     run(config, tmp_path, "interrupted")
     assert [line["step"] for line in lines(tmp_path / "interrupted" / "metrics.jsonl")] == [1, 2, 3, 4]
+
+
+def test_seconds_go_on_from_the_checkpoint_so_that_no_step_and_no_pause_is_counted_twice(tmp_path: Path) -> None:
+    log = kill_and_rewrite(tmp_path, {1: 500.0, 2: 1000.0, 3: 2000.0})
+    result = run(VM_CPT, tmp_path, "stage")
+    *kept, third, fourth = [line["seconds"] for line in lines(log)]
+    assert kept == [500.0, 1000.0]
+    assert 1000 < third < fourth <= 1000 + result.seconds + 0.001, "rounded to milliseconds"
+
+
+def test_a_log_of_an_older_version_goes_on_without_seconds(tmp_path: Path) -> None:
+    log = kill_and_rewrite(tmp_path, {})
+    run(VM_CPT, tmp_path, "stage")
+    assert [line["step"] for line in lines(log) if "seconds" not in line] == [1, 2, 3, 4]
+
+
+def kill_and_rewrite(tmp_path: Path, seconds: dict[int, float]) -> Path:
+    """The log of a stage killed after step 3, with its checkpoint at 2, that says these seconds."""
+    with pytest.raises(Killed):
+        run_stage(VM_CPT, stage_context(tmp_path, "stage", progress=kill_at(3)))
+    log = tmp_path / "stage" / "metrics.jsonl"
+    rows = [{**line, **({"seconds": seconds[line["step"]]} if seconds else {})} for line in untimed(log)]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return log
 
 
 def test_a_finished_stage_leaves_no_checkpoints_and_a_model_that_loads(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_an_update_says_what_changes_trains_measures_and_can_be_taken_back(run: 
     assert history.current.number == 2 and history.current.parent == 1
     task = run / "versions" / "02" / "task"
     page = (run / "versions" / "02" / "run" / "report.html").read_text()
-    assert 'id="update"' in page and "Before against after" in page
+    assert 'id="update"' in page and "New policy in prompt" in page
     assert [row["answer"] for row in read(task / "train.jsonl")] == ["up", "up", "right", "right"]
     assert find_model(str(run)).path == str(history.model(history.current))
     assert find_model(str(run)).path.startswith(str(run / "versions"))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from trimpi.policies import Policy
     from trimpi.serving.source import ModelSource
 
+HOST = "127.0.0.1"
+
 
 def chat(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The internalized model: a run, a folder, or nano.")],
@@ -26,6 +28,7 @@ def chat(
     from trimpi.cli.extras import require_extra
     from trimpi.errors import DataError
     from trimpi.policies import load_policy
+    from trimpi.serving.ports import require_port
     from trimpi.serving.source import find_model
 
     if (prompted is None) != (policy is None):
@@ -37,6 +40,7 @@ def chat(
         shown = load_policy(policy)
         sources.insert(0, (find_model(prompted), f"prompted, with {shown.name} in the prompt", shown))
     require_extra("chat", "gradio")
+    require_port(HOST, port)
     # Set before gradio is imported: it would report its use, and look for newer versions.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
@@ -49,5 +53,5 @@ def chat(
         Speaker(source, label=f"{source.name}: {how}", policy=shown_policy) for source, how, shown_policy in sources
     ]
     page = build_page(speakers, new_tokens=max_new_tokens)
-    typer.echo(f"page: http://127.0.0.1:{port}")
-    launch(page, host="127.0.0.1", port=port)
+    typer.echo(f"page: http://{HOST}:{port} (Ctrl-C ends it)")
+    launch(page, host=HOST, port=port)

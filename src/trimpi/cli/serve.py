@@ -81,8 +81,10 @@ def serve(
     require_extra("serve", "fastapi", "uvicorn", "prometheus_client")
 
     from trimpi.cli.services import quiet_libraries
+    from trimpi.serving.ports import require_port
     from trimpi.serving.server import make_app, run_server
 
+    require_port(host, port)
     quiet_libraries()
     app = make_app(
         source,

@@ -12,11 +12,14 @@ from trimpi.cli.data import MAKE, RecipeByDefault
 from trimpi.cli.failures import reported
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trimpi.cot.generate import Generator
     from trimpi.recipe import CustomTaskConfig, Recipe, SynthConfig
     from trimpi.rendering.renderer import Renderer
     from trimpi.sampling.endpoint import Usage
     from trimpi.synth.cost import Cost
+    from trimpi.synth.review import Status
     from trimpi.synth.rounds import Round
     from trimpi.tasks.custom.task import CustomTask
 
@@ -69,10 +72,7 @@ def make(
     usage = usage_of_generator(generator)
     if usage is not None:
         typer.echo(_say_usage(usage, config))
-    typer.echo(
-        f"{round_.review.path}: read it, set status to accepted or rejected, then trimpi synth accept {recipe_file} "
-        "(--all takes every pending one)"
-    )
+    typer.echo(f"{round_.review.path}: {_say_next(counts, recipe_file)}")
 
 
 def accept(
@@ -81,12 +81,13 @@ def accept(
     all_: Annotated[bool, typer.Option("--all", help="Those that are pending too, unread.")] = False,
 ) -> None:
     """Move the accepted requests of the review file into the training rows."""
-    from trimpi.recipe import load_recipe
+    from trimpi.recipe import CotTrainingConfig, load_recipe
     from trimpi.synth.accepting import accept as move
 
     recipe = load_recipe(recipe_file, overrides or ())
     source = _custom(recipe)
-    added = move(_task(recipe), source, pending=all_)
+    gold = any(isinstance(stage, CotTrainingConfig) and stage.cot == "gold" for stage in recipe.stages)
+    added = move(_task(recipe), source, pending=all_, reasoned=gold)
     typer.echo(f"{source.path / source.train}: {added} rows added")
 
 
@@ -171,6 +172,21 @@ def _say_usage(usage: Usage, config: SynthConfig) -> str:
     return (
         f"{usage.answers} answers, {usage.prompt_tokens:,} prompt tokens and {usage.completion_tokens:,} written, "
         f"those of earlier attempts at this round among them{said}"
+    )
+
+
+def _say_next(counts: Counter[Status], recipe_file: Path) -> str:
+    """What to do with a round's records."""
+    if counts["pending"] or counts["disagreed"]:
+        return (
+            f"read it, set status to accepted or rejected, then trimpi synth accept {recipe_file} "
+            "(--all takes every pending one)"
+        )
+    if counts["duplicate"]:
+        return "nothing new came, see why in it: the same command asks again, and says what is there"
+    return (
+        "nothing to accept, each line says why: the generator does not write requests as they are asked for; give "
+        "synth.generator a larger model or an endpoint, or synth.max_new_tokens more if its lines are cut off"
     )
 
 

@@ -14,6 +14,7 @@ def gold_cots(examples: Sequence[Example]) -> list[CotRecord]:
     for example in examples:
         if example.cot is None:
             raise DataError(
-                f"example {example.id!r} has no gold chain of thought: use cot: forward, reverse, or a .jsonl file"
+                f"example {example.id!r} has no gold chain of thought: write it one, or use cot: forward, reverse, or "
+                "a .jsonl file"
             )
     return [CotRecord(id=example.id, cot=example.cot or "", answer=example.answer) for example in examples]

@@ -38,10 +38,15 @@ class StageCost:
     flops: float | None
 
 
-def stage_cost(manifest: Mapping[str, Any]) -> StageCost:
-    """From the manifest of a complete stage; an attempt that resumed stands for the steps before it too."""
+def training_seconds(manifest: Mapping[str, Any]) -> float | None:
+    """Wall time of a complete stage's training; an attempt that resumed stands for the steps before it too."""
     steps, resumed_from = manifest["steps"], manifest.get("resumed_from", 0)
-    training = manifest["seconds"] * steps / (steps - resumed_from) if steps > resumed_from else None
+    return manifest["seconds"] * steps / (steps - resumed_from) if steps > resumed_from else None
+
+
+def stage_cost(manifest: Mapping[str, Any]) -> StageCost:
+    """From the manifest of a complete stage."""
+    training = training_seconds(manifest)
     seconds = None if training is None else training + manifest.get("preparation_seconds", 0.0)
     return StageCost(
         name=manifest["name"],

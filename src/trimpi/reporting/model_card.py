@@ -12,7 +12,9 @@ from typing import Any
 import yaml
 
 from trimpi.evaluation.results import SuiteResult
+from trimpi.reporting.measures import on_one_line
 from trimpi.reporting.methods import method_of
+from trimpi.reporting.policy_update import PolicyUpdate, read_update
 from trimpi.reporting.run_directory import Evaluation, RunRecord, Stage
 from trimpi.reporting.tables import markdown_row
 from trimpi.reporting.wording import count, interval, percent, seconds, suite_label, suite_meaning
@@ -65,6 +67,9 @@ def _of_run(run: RunRecord, stage: str) -> Iterator[str]:
         f"{_plain(str(run.manifest.get('model', {}).get('path', 'unknown')))}."
     )
     yield _policies(run)
+    update = read_update(run.folder)
+    if update is not None:
+        yield _version(update)
     yield _data(run)
     yield _method(run, stages)
     yield _evaluations(run, before, after)
@@ -79,6 +84,24 @@ def _policies(run: RunRecord) -> str:
     ]
     table = _table(("policy", "content hash", "characters", "images"), rows)
     return f"## Policy\n\n{table}\n\nThe hash is SHA-256 over name, texts and images: another hash is another policy."
+
+
+def _version(update: PolicyUpdate) -> str:
+    """Where an updated model comes from, and what of it changed."""
+    changes = ", ".join(f"{section.kind} {_plain(section.id)}" for section in update.sections) or "no section's text"
+    text = (
+        f"## Version\n\nVersion {update.number} of {_plain(update.policy)}, trained from the model of version "
+        f"{update.parent}, which is the base of this card. What is different: {changes}."
+    )
+    if not update.groups:
+        return text
+    rows = [
+        (group.name, count(group.n), *(on_one_line(measure) for measure in (group.before, group.after)), group.p)
+        for group in update.groups
+    ]
+    table = _table(("requests", "n", "previous version", "this version", "do they differ?"), rows)
+    asked = "Right without the policy in the prompt, by the answers of this version but for the old ones"
+    return f"{text} {asked}:\n\n{table}"
 
 
 def _data(run: RunRecord) -> str:

@@ -178,6 +178,7 @@ def mean_curve(curves: Sequence[Sequence[CurvePoint]]) -> list[CurvePoint]:
             rollouts=fmean(point.rollouts for point in points),
             seconds=fmean(point.seconds for point in points),
             reward=fmean(point.reward for point in points),
+            timed=all(point.timed for point in points),
         )
         for points in zip(*curves, strict=False)
     ]

@@ -27,6 +27,7 @@ from trimpi.reporting.sweep_tables import (
 
 TEMPLATE = "sweep.html.j2"
 COLORS = (FREE, AWARE, GOOD, TOTAL, BAD, MUTED)
+UNTIMED = " The steps of a stage whose log has no times count as equally long."
 LINES = ("-", "--", ":", "-.")
 """A second round of the colours is dashed, a third dotted."""
 
@@ -65,6 +66,7 @@ def learning_figure(results: Sequence[MethodResult], point: str) -> PageFigure |
     learned = [result for result in results if result.curve]
     if not learned:
         return None
+    untimed = "" if all(step.timed for result in learned for step in result.curve) else UNTIMED
     with canvas(height=3.4, columns=2) as (figure, axes):
         for number, result in enumerate(learned):
             color, line = COLORS[number % len(COLORS)], LINES[number // len(COLORS) % len(LINES)]
@@ -80,7 +82,6 @@ def learning_figure(results: Sequence[MethodResult], point: str) -> PageFigure |
         return PageFigure(
             title=f"Learning: {point}",
             caption="Mean reward of the policy-free completions of a step, averaged over the seeds, against the "
-            "completions sampled and the seconds spent until then; running averages. A stage's steps count as equally "
-            "long.",
+            f"completions sampled and the seconds trained until then; running averages.{untimed}",
             svg=to_svg(figure, name=f"sweep-{''.join(letter for letter in point if letter.isalnum())}"),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trimpi.errors import RunError
-from trimpi.evaluation.break_even_report import stage_cost
+from trimpi.evaluation.break_even_report import stage_cost, training_seconds
 from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.reporting.drawing import is_number, is_rl
 from trimpi.reporting.run_directory import Evaluation, RunRecord, Stage, read_run
@@ -22,11 +22,15 @@ REWARDS = ("reward_policy_free", "reward")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """One step of RL: what was sampled and spent until then, and the mean reward of its policy-free completions."""
+    """One step of RL: what was sampled and spent until then, and the mean reward of its policy-free completions.
+
+    `seconds` are those of training alone. `timed` says that they were logged, and no stage's spread over its steps.
+    """
 
     rollouts: float
     seconds: float
     reward: float
+    timed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +65,22 @@ class SweepRun:
 
     @property
     def curve(self) -> list[CurvePoint]:
-        """One point for every logged step of RL. Only whole stages are timed, so steps count as equally long."""
+        """One point for every logged step of RL."""
         points = []
-        rollouts, seconds = 0.0, 0.0
+        rollouts, before, timed = 0, 0.0, True
         for stage in self.rl_stages:
             sampled = _rollouts_by_step(self.run, stage)
-            per_step = (_seconds([stage]) or 0.0) / max(len(stage.metrics), 1)
-            for line in stage.metrics:
+            logged = [line["seconds"] for line in stage.metrics if is_number(line.get("seconds"))]
+            timed = timed and len(logged) == len(stage.metrics)
+            seconds = logged if len(logged) == len(stage.metrics) else _equal_steps(stage)
+            for line, until in zip(stage.metrics, seconds, strict=True):
                 rollouts += sampled[int(line["step"])]
-                seconds += per_step
                 reward = next((line[key] for key in REWARDS if is_number(line.get(key))), None)
                 if reward is not None:
-                    points.append(CurvePoint(rollouts=rollouts, seconds=seconds, reward=float(reward)))
+                    points.append(
+                        CurvePoint(rollouts=rollouts, seconds=before + until, reward=float(reward), timed=timed)
+                    )
+            before += seconds[-1] if seconds else 0.0
         return points
 
 
@@ -121,6 +129,12 @@ def _rollouts_by_step(run: RunRecord, stage: Stage) -> Counter[int]:
     """Lines of the stage's rollouts, which hold every completion that was sampled, used or not."""
     path = run.folder / "stages" / f"{stage.number:02d}-{stage.name}" / "rollouts.jsonl"
     return Counter(int(line["step"]) for line in read_jsonl(path)) if path.is_file() else Counter()
+
+
+def _equal_steps(stage: Stage) -> list[float]:
+    """The seconds until each logged step, as if all steps took equally long."""
+    per_step = (training_seconds(stage.manifest) or 0.0) / max(len(stage.metrics), 1)
+    return [per_step * number for number in range(1, len(stage.metrics) + 1)]
 
 
 def _seconds(stages: Sequence[Stage]) -> float | None:

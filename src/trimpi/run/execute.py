@@ -52,10 +52,10 @@ def _prepare(recipe: Recipe, run: RunDirectory, base_model: Path, services: RunS
 
 
 def _evaluated(recipe: Recipe) -> list[str]:
-    """The models that a recipe has evaluated, in order."""
+    """The models that a recipe has evaluated, in order; one without stages has no other than its base."""
     names = [stage_name(number, stage.type) for number, stage in enumerate(recipe.stages, start=1)]
     kept = names if recipe.evaluation.after == "every_stage" else names[-1:]
-    return [BASE_NAME, *kept] if recipe.evaluation.base else kept
+    return [BASE_NAME, *kept] if recipe.evaluation.base or not kept else kept
 
 
 def _is_judged(recipe: Recipe, run: RunDirectory) -> bool:

@@ -13,7 +13,8 @@ def run_stage(config: StageConfig, context: StageContext) -> StageResult:
     """Train one stage from `context.model_path`; `context.output_dir` is then a model folder `from_pretrained` loads.
 
     Killed at any point and called again, it goes on from the last complete checkpoint in `output_dir/checkpoints` and
-    ends in the same weights, `metrics.jsonl` and (rl) `rollouts.jsonl`. Every process of a distributed launch calls it.
+    ends in the same weights, `metrics.jsonl` (but for its `seconds`) and (rl) `rollouts.jsonl`. Every process of a
+    distributed launch calls it.
     """
     context.output_dir.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from trimpi.stages.checkpoints import mark_complete
+from trimpi.stages.clock import StageClock
 from trimpi.stages.context import Progress
 from trimpi.stages.json_lines import append_lines
 
@@ -29,7 +30,7 @@ StepMetrics = Callable[[], Mapping[str, float]]
 class StageCallback(TrainerCallback):
     """Writes `metrics_file`; `step_metrics` adds what the trainer does not know. One process writes.
 
-    A line holds nothing that depends on the clock: an interrupted stage ends in the same lines as an uninterrupted one.
+    Only a line's `seconds` depend on the clock: in all else an interrupted stage ends in the lines of a whole one.
     """
 
     def __init__(
@@ -39,7 +40,12 @@ class StageCallback(TrainerCallback):
         self._progress = progress
         self._step_metrics = step_metrics or dict
         self._tokens_seen = 0
+        self._clock: StageClock | None = None
         self.last: dict[str, float] = {}
+
+    def time_with(self, clock: StageClock | None) -> None:
+        """Every line says what `clock` shows when its step is done; without one, none does."""
+        self._clock = clock
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """GRPO counts tokens on from its checkpoint; SFT begins at 0, and leaves this count of the state at 0."""
@@ -59,7 +65,8 @@ class StageCallback(TrainerCallback):
         tokens = int(logs.get("num_tokens", self._tokens_seen))
         self.last = {**known, "tokens": tokens - self._tokens_seen, **self._step_metrics()}
         self._tokens_seen = tokens
-        append_lines(self._metrics_file, [{"step": state.global_step, **self.last}])
+        timed = {} if self._clock is None else {"seconds": round(self._clock.seconds, 3)}
+        append_lines(self._metrics_file, [{"step": state.global_step, **timed, **self.last}])
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if state.is_world_process_zero and self._progress is not None:

@@ -39,11 +39,12 @@ class StageResult:
     """What a finished stage cost, and its last metrics line.
 
     `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt,
-    from the step `resumed_from` of the checkpoint it resumed from, and `preparation_seconds` what it took beside:
-    loading, sampling chains of thought, saving. `peak_memory_bytes` is this process's: resident, or of its GPU if it
-    has one. `ended_early` says why a stage stopped before its last step, if it did. `cost` counts weights and tokens by
-    what they were for, with the FLOPs estimated from them (`stages/work.py`). `shared_from` names the job of a sweep
-    that trained the stage, where it was another one: all these figures are then that job's.
+    from the step `resumed_from` of the checkpoint it resumed from (a line of the metrics counts earlier attempts too),
+    and `preparation_seconds` what it took beside: loading, sampling chains of thought, saving. `peak_memory_bytes` is
+    this process's: resident, or of its GPU if it has one. `ended_early` says why a stage stopped before its last step,
+    if it did. `cost` counts weights and tokens by what they were for, with the FLOPs estimated from them
+    (`stages/work.py`). `shared_from` names the job of a sweep that trained the stage, where it was another one: all
+    these figures are then that job's.
     """
 
     steps: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from trimpi.models import save_model
 from trimpi.stages.arguments import check_process_count
 from trimpi.stages.callbacks import StageCallback
 from trimpi.stages.checkpoints import checkpoint_step, last_complete_checkpoint, publish, remove_incomplete_checkpoints
+from trimpi.stages.clock import StageClock, resumed_clock
 from trimpi.stages.context import StageContext, StageResult
 from trimpi.stages.json_lines import keep_lines_until, read_lines
 from trimpi.stages.stopping import StageEndedEarly
@@ -27,13 +27,14 @@ def finish_training(trainer: Trainer, callback: StageCallback, context: StageCon
     check_process_count(trainer.args.world_size)
     trainer.remove_callback(PrinterCallback)
     checkpoint = _prepare_resume(trainer, context.output_dir)
-    start = time.perf_counter()
+    callback.time_with(resumed_clock(context.output_dir / METRICS_FILE))
+    attempt = StageClock()
     ended_early = None
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     except StageEndedEarly as reason:
         ended_early = str(reason)
-    seconds = time.perf_counter() - start
+    seconds = attempt.seconds
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model).to(getattr(torch, context.model.dtype))

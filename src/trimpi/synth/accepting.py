@@ -15,8 +15,9 @@ from trimpi.tasks.custom.task import CustomTask
 from trimpi.types import Completion
 
 
-def accept(task: CustomTask, source: CustomTaskConfig, *, pending: bool) -> int:
+def accept(task: CustomTask, source: CustomTaskConfig, *, pending: bool, reasoned: bool = False) -> int:
     """Add the accepted records' rows to the training file, those that are pending too if asked, and mark them used.
+    `reasoned` says that the recipe learns the rows' own reasoning, so that every one needs a `cot`.
 
     Returns how many rows were added. Killed between the two files and started again, it adds none twice. Raises
     DataError naming the line of a row that has become wrong; nothing is added then.
@@ -28,7 +29,7 @@ def accept(task: CustomTask, source: CustomTaskConfig, *, pending: bool) -> int:
     there = {split: {example.id for example in task.examples(split)} for split in ("train", "test")}
     lines: dict[str, str] = {}
     for place, record in chosen:
-        id = _checked(task, place, record)
+        id = _checked(task, place, record, reasoned=reasoned)
         if id in lines or id in there["test"]:
             raise DataError(f"{place}: the id {id!r} is there already: give the row its own")
         lines[id] = json.dumps(record.row, ensure_ascii=False) + "\n"
@@ -43,11 +44,16 @@ def accept(task: CustomTask, source: CustomTaskConfig, *, pending: bool) -> int:
     return len(added)
 
 
-def _checked(task: CustomTask, place: str, record: ReviewRecord) -> str:
+def _checked(task: CustomTask, place: str, record: ReviewRecord, *, reasoned: bool) -> str:
     """The id of the row, which a person may have changed."""
     if record.row is None:
         raise DataError(f"{place}: it is accepted, but has no row: write one, or set status to rejected")
     example = task.read_example(record.row, place=place)
+    if reasoned and example.cot is None:
+        raise DataError(
+            f"{place}: the row has no reasoning, which stages with cot: gold learn: write cot into row, or set status "
+            "to rejected"
+        )
     score = task.score(example, Completion(text=write_response("", example.answer), token_ids=()))
     if score.outcome != "correct":
         raise DataError(f"{place}: the answer {example.answer[:80]!r} is none by the reward: {score.reason}")

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from stages.stage_runs import Killed, assert_same_weights, kill_at, lines, rl_config, run, stage_context, weights
+from stages.stage_runs import (
+    Killed,
+    assert_same_weights,
+    kill_at,
+    lines,
+    rl_config,
+    run,
+    stage_context,
+    untimed,
+    weights,
+)
 from tiny_task import LetterTask
 from trimpi.models import load_model
 from trimpi.recipe import (
@@ -120,5 +130,5 @@ def test_an_interrupted_stage_ends_as_an_uninterrupted_one(tmp_path: Path, metho
         run_stage(config, stage_context(tmp_path, "killed", progress=kill_at(3)))
     run(config, tmp_path, "killed")
     for name in ("metrics.jsonl", "rollouts.jsonl"):
-        assert lines(tmp_path / "killed" / name) == lines(tmp_path / "whole" / name)
+        assert untimed(tmp_path / "killed" / name) == untimed(tmp_path / "whole" / name)
     assert_same_weights(tmp_path / "whole", tmp_path / "killed")
