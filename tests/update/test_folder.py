@@ -43,7 +43,9 @@ def finished_run(folder: Path, *, reward: Any = "exact", policies: dict[str, str
     (desk / "rewards.py").write_text(SCORE)
     (desk / "helper.py").write_text("def same(one, other):\n    return one == other\n")
     epochs = {"vm_cpt": 8, "cot_sft": 6}
-    stages = [{"type": kind, "learning_rate": 1e-3, "epochs": number} for kind, number in epochs.items()]
+    stages = [
+        {"type": kind, "learning_rate": 1e-3, "epochs": number, "batch_size": 2} for kind, number in epochs.items()
+    ]
     data = {"name": "desk", "model": {"path": "base"}, "stages": stages}
     recipe = parse_recipe({**data, "task": {"type": "custom", "path": str(desk), "reward": reward}}, source="a test")
     run = RunDirectory(folder / "run")
