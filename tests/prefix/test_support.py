@@ -133,7 +133,6 @@ def test_attention_that_drops_at_random_is_an_obstacle_to_training() -> None:
 
 
 def test_an_obstacle_is_told_once_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    support._tell.cache_clear()
     with caplog.at_level(logging.WARNING, logger="trimpi"):
         assert can_share(None)
         assert not can_share("of this")
