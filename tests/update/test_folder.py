@@ -53,7 +53,7 @@ def finished_run(folder: Path, *, reward: Any = "exact", policies: dict[str, str
     run.recipe.write_text(recipe_yaml(recipe))
     plain = recipe.task.model_copy(update={"reward": ExactReward()})
     write_data(CustomTask(plain), run.data)
-    done = [{"name": name, "seconds": 1.0} for name in ("01-vm_cpt", "02-cot_sft")]
+    done = [{"name": name, "seconds": 1.0, "steps": 1} for name in ("01-vm_cpt", "02-cot_sft")]
     run.manifest.write_text(json.dumps({"finished": "2026-01-01T00:00:00", "stages": done, "policies": {"Desk": "1"}}))
     return run.path
 

@@ -42,7 +42,8 @@ def test_the_groups_of_an_update(tmp_path: Path) -> None:
     write_suite(folder, "00-base", "accuracy", "left left left right right up")
     write_suite(folder, "00-base", "in_context", "up left left up up up")
     write_suite(folder, "01-cot_sft", "accuracy", "up left left right left up")
-    stages = [{"name": "01-cot_sft", "seconds": 12.5}]
+    # Killed after 6 of 10 steps: the 4 others took 5 seconds.
+    stages = [{"name": "01-cot_sft", "seconds": 5.0, "steps": 10, "resumed_from": 6}]
     write_atomically(folder.run.manifest, json.dumps({"stages": stages}))
     plan = {
         "rows": {"test": {"changed": ["a", "b"], "confirmed": ["c"], "untouched": ["d", "e", "f"], "unanswered": []}},

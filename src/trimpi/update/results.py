@@ -12,6 +12,7 @@ from trimpi.evaluation.storage import read_json, write_atomically
 from trimpi.interval import mcnemar
 from trimpi.run.directory import BASE_NAME, RunDirectory
 from trimpi.update.preparing import PreparedUpdate
+from trimpi.update.versions import trained_seconds
 
 AFFECTED, UNTOUCHED, OLD_ANSWERS = "affected", "untouched", "old answers"
 Count = tuple[int, int]
@@ -80,7 +81,7 @@ def measure_update(prepared: PreparedUpdate, is_right: IsRight, *, first_seconds
         )
         for name, (is_in, right) in kinds.items()
     )
-    seconds = sum(stage["seconds"] for stage in _stages(run))
+    seconds = trained_seconds(_stages(run))
     result = UpdateResult(groups=groups, seconds=seconds, first_seconds=first_seconds)
     write_atomically(prepared.folder.results, json.dumps(asdict(result), indent=2) + "\n")
     return result

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from trimpi.errors import RunError
+from trimpi.evaluation.break_even_report import training_seconds
 from trimpi.evaluation.storage import read_json, write_atomically
 from trimpi.run.directory import RunDirectory
 
@@ -101,6 +102,11 @@ def version_in_use(run: Path) -> RunDirectory:
     return RunDirectory(run / history.current.run)
 
 
+def trained_seconds(stages: Iterable[Mapping[str, Any]]) -> float:
+    """How long a manifest's stages trained; of a resumed one, the first steps are estimated from the others."""
+    return sum(training_seconds(stage) or 0.0 for stage in stages)
+
+
 def _first_version(root: Path) -> Version:
     run = RunDirectory(root)
     folder = root.resolve().parent
@@ -119,7 +125,7 @@ def _first_version(root: Path) -> Version:
         model=f"stages/{last}",
         policies=manifest["policies"],
         finished=manifest["finished"],
-        seconds=sum(stage["seconds"] for stage in manifest["stages"]),
+        seconds=trained_seconds(manifest["stages"]),
         results=_accuracy(run, last),
     )
 
