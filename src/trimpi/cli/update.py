@@ -148,5 +148,5 @@ def versions(
     history = VersionHistory(run_dir)
     if use is not None:
         version = history.use(use)
-        typer.echo(f"version {version.number} is in use: {history.root / version.run / version.model}")
+        typer.echo(f"version {version.number} is in use: {history.model(version)}")
     Console().print(versions_table(history))

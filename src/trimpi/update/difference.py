@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -12,6 +11,7 @@ from typing import Literal
 from trimpi.policies.outline import OutlineSection
 from trimpi.policies.passages import Passage, split_policy
 from trimpi.tasks.custom.folder import PolicyFile
+from trimpi.tasks.custom.places import digest
 from trimpi.types import ImagePart
 
 ChangeKind = Literal["changed", "added", "removed"]
@@ -94,4 +94,4 @@ def _without_space(lines: Sequence[str]) -> list[str]:
 
 
 def _image(part: ImagePart) -> str:
-    return f"[image {hashlib.sha256(part.path.read_bytes()).hexdigest()[:8]}]"
+    return f"[image {digest(part.path)[:8]}]"

@@ -18,10 +18,10 @@ from trimpi.recipe.rewards import FunctionReward, JsonReward
 from trimpi.recipe.yaml_text import write_yaml
 from trimpi.run.data import write_policies
 from trimpi.run.directory import RunDirectory
-from trimpi.tasks.custom.places import inside
+from trimpi.tasks.custom.places import digest, inside
 from trimpi.tasks.custom.row_writer import example_row, write_rows
 from trimpi.types import Example
-from trimpi.update.rows import SortedRows, digest
+from trimpi.update.rows import SortedRows
 
 PHOTOS = "photos"
 

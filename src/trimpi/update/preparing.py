@@ -16,17 +16,17 @@ from trimpi.policies import Policy, load_policy
 from trimpi.policies.outline import Citations, outline
 from trimpi.policies.policy import POLICY_FILE
 from trimpi.recipe import CustomTaskConfig, Recipe, load_recipe
+from trimpi.run.data import SPLITS
 from trimpi.run.directory import RunDirectory
 from trimpi.tasks.custom.folder import PolicyFile, read_policies
+from trimpi.tasks.custom.places import digest
 from trimpi.tasks.custom.row_writer import example_row
-from trimpi.types import Example
+from trimpi.types import Example, Split
 from trimpi.update.difference import compare_policies
 from trimpi.update.folder import VersionContent, VersionFolder, write_version
 from trimpi.update.recipe import update_recipe
-from trimpi.update.rows import SortedRows, digest, read_examples, replayed, sort_rows
+from trimpi.update.rows import SortedRows, read_examples, replayed, sort_rows
 from trimpi.update.versions import FIRST, Version, VersionHistory
-
-SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class _Source:
 
     task: CustomTaskConfig
     policies: Mapping[str, PolicyFile]
-    rows: Mapping[str, tuple[Example, ...]]
+    rows: Mapping[Split, tuple[Example, ...]]
 
 
 def find_prepared(history: VersionHistory) -> PreparedUpdate | None:
@@ -87,7 +87,7 @@ def prepare_update(history: VersionHistory, request: UpdateRequest) -> PreparedU
     if difference.is_none:
         raise RunError(f"{request.policy} says what version {parent.number} was trained on: there is nothing to update")
     policies = {name: new if read is old else read for name, read in source.policies.items()}
-    given = {
+    given: dict[Split, tuple[Example, ...]] = {
         "train": () if request.train is None else _given(request.train, policies),
         "test": () if request.test is None else _given(request.test, policies),
     }
@@ -215,7 +215,7 @@ def _given(file: Path, policies: Mapping[str, PolicyFile]) -> tuple[Example, ...
     return read_examples(file, {read.policy.name: read for read in policies.values()})
 
 
-def _refuse_rows_of_the_other_split(source: _Source, given: Mapping[str, Sequence[Example]]) -> None:
+def _refuse_rows_of_the_other_split(source: _Source, given: Mapping[Split, Sequence[Example]]) -> None:
     for split, other in (SPLITS, SPLITS[::-1]):
         theirs = {example.id for example in (*source.rows[other], *given[other])}
         for example in given[split]:
@@ -236,7 +236,7 @@ def _answers(examples: Sequence[Example], *, without: Sequence[Example]) -> dict
     return {example.id: example.answer for example in examples if example.id not in left_out}
 
 
-def _inputs(parent: Version, policy: Policy, given: Mapping[str, Sequence[Example]], request: UpdateRequest) -> str:
+def _inputs(parent: Version, policy: Policy, given: Mapping[Split, Sequence[Example]], request: UpdateRequest) -> str:
     rows = {
         split: [{**example_row(one), "images": list(map(digest, one.all_images))} for one in examples]
         for split, examples in given.items()

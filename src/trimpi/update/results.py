@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from trimpi.evaluation.results import ExampleRecord, load_records
 from trimpi.evaluation.storage import read_json, write_atomically
 from trimpi.interval import mcnemar
-from trimpi.run.directory import BASE_NAME, RunDirectory
+from trimpi.run.directory import BASE_NAME
 from trimpi.update.preparing import PreparedUpdate
 from trimpi.update.versions import trained_seconds
 
@@ -55,7 +54,8 @@ def measure_update(prepared: PreparedUpdate, is_right: IsRight, *, first_seconds
     by that old answer: the updated model should no longer give it.
     """
     run = prepared.folder.run
-    last = _stages(run)[-1]["name"]
+    stages = read_json(run.manifest)["stages"]
+    last = stages[-1]["name"]
     before, after = (load_records(run.evaluation(name) / "accuracy.jsonl") for name in (BASE_NAME, last))
     in_context = load_records(run.evaluation(BASE_NAME) / "in_context.jsonl")
     untouched = set(prepared.plan["rows"]["test"]["untouched"])
@@ -81,7 +81,7 @@ def measure_update(prepared: PreparedUpdate, is_right: IsRight, *, first_seconds
         )
         for name, (is_in, right) in kinds.items()
     )
-    seconds = trained_seconds(_stages(run))
+    seconds = trained_seconds(stages)
     result = UpdateResult(groups=groups, seconds=seconds, first_seconds=first_seconds)
     write_atomically(prepared.folder.results, json.dumps(asdict(result), indent=2) + "\n")
     return result
@@ -104,10 +104,6 @@ def _compare(
 
 def _count(right: Mapping[str, bool]) -> Count:
     return sum(right.values()), len(right)
-
-
-def _stages(run: RunDirectory) -> Sequence[Mapping[str, Any]]:
-    return list(read_json(run.manifest)["stages"])
 
 
 def _is_correct(record: ExampleRecord) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from trimpi.errors import DataError
 from trimpi.tasks.custom.examples import example_of
 from trimpi.tasks.custom.folder import PolicyFile
+from trimpi.tasks.custom.places import digest
 from trimpi.tasks.custom.row_reader import read_lines, read_row
 from trimpi.tasks.custom.row_writer import example_row
 from trimpi.types import Example
@@ -95,11 +95,6 @@ def read_examples(file: Path, policies: Mapping[str, PolicyFile], *, whole_paths
             raise DataError(f"{place}: the id {example.id!r} is there twice: give each row its own")
         examples[example.id] = example
     return tuple(examples.values())
-
-
-def digest(image: Path) -> str:
-    """SHA-256 of an image's bytes."""
-    return hashlib.sha256(image.read_bytes()).hexdigest()
 
 
 def _content(example: Example) -> object:
