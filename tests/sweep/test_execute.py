@@ -180,6 +180,13 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
         sweep(tmp_path, FakeWorld(), jobs("sft"))
 
 
+def test_a_folder_that_another_process_is_beginning_is_the_sweep_s(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / ".sweep.yaml.1-1.partial").write_text("name: gr")
+    out = sweep(tmp_path, FakeWorld(), jobs("sft"))
+    assert out.state("sft.seed-0") == "finished"
+
+
 def test_two_processes_do_every_job_and_every_stage_once(tmp_path: Path) -> None:
     """Threads stand for processes: a lock file is held by whoever opened it. Both begin with the same shared stage."""
     both_begun = threading.Barrier(2)

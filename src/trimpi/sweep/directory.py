@@ -49,7 +49,10 @@ class SweepDirectory:
         """Make the folder this sweep's and write down what it is now. Raises RunError when it is something else's."""
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} cannot be a sweep's folder: it is a file")
-        foreign = sorted(entry.name for entry in self.path.iterdir()) if self.path.is_dir() else []
+        # What is listed is what was there before the look for sweep.yaml, which is a sweep's first file; a hidden one may be
+        # another process writing it at this moment.
+        names = sorted(entry.name for entry in self.path.iterdir()) if self.path.is_dir() else []
+        foreign = [name for name in names if not name.startswith(".")]
         if foreign and not self.sweep.is_file():
             raise RunError(f"{self.path} is not the folder of a sweep (it holds {foreign[0]}): choose a new --out")
         write_atomically(self.sweep, f"# The sweep {name} as it was last started.\n{text}")
