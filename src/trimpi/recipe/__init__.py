@@ -17,6 +17,9 @@ from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, r
 from trimpi.recipe.model import ModelConfig
 from trimpi.recipe.recipe import Engine, Recipe
 from trimpi.recipe.rl import (
+    BASE,
+    CURRENT,
+    INPUT,
     AdvantageConfig,
     AlgorithmConfig,
     DapoConfig,
@@ -61,6 +64,9 @@ from trimpi.recipe.task import (
 )
 
 __all__ = [
+    "BASE",
+    "CURRENT",
+    "INPUT",
     "AdvantageConfig",
     "AlgorithmConfig",
     "BreakEvenConfig",

@@ -171,7 +171,10 @@ class ReweightingTeacher(StrictModel):
 
 
 TeacherConfig = Annotated[ReverseKlTeacher | ReweightingTeacher, Field(discriminator="type")]
-"""The stage's input model, frozen, with the policy in its prompt."""
+"""A frozen model with the policy in its prompt: the stage's input, or what `policy_aware_model` names."""
+
+CURRENT, INPUT, BASE = "current", "input", "base"
+"""Models that may see the policy: the one being trained, the stage's input, the recipe's. Others are named by stage."""
 
 
 class RewardWeights(StrictModel):
@@ -189,9 +192,13 @@ class LocalSamplerConfig(StrictModel):
 
 
 class VllmSamplerConfig(StrictModel):
-    """Rollouts by vLLM in the training processes (pip install 'trimpi[vllm]', GPUs only)."""
+    """Rollouts by vLLM in the training processes (pip install 'trimpi[vllm]', GPUs only).
+
+    A frozen `policy_aware_model` samples beside it, without vLLM, `batch_size` sequences at a time.
+    """
 
     type: Literal["vllm"] = "vllm"
+    batch_size: Count = 64
     gpu_memory_utilization: Annotated[float, Field(gt=0, lt=1)] = 0.3
     tensor_parallel_size: Count = 1
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from trimpi.recipe.cots import CotSamplingConfig, ForwardCotConfig, ReverseCotConfig
 from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.rl import (
+    CURRENT,
     AdvantageConfig,
     AlgorithmConfig,
     GrpoConfig,
@@ -165,6 +166,9 @@ class RlConfig(TrainingConfig):
 
     Each of `steps` steps samples 2 x group_size completions for each of `prompts_per_step` requests (over all devices);
     `policy_aware_share` of every group is sampled with the policy in the prompt, and 0 is plain GRPO at the same total.
+    `policy_aware_model` samples them: the model being trained ("current", the paper's), or a frozen one that may follow
+    the policy in its prompt better: the stage's input ("input"), the recipe's model ("base") or what an earlier stage
+    left, named by its type ("vm_cpt"). A frozen one takes the memory of its weights; it is the teacher if there is one.
     `micro_batch_tokens` is tokens per device and forward pass; a group is never cut, so one group may exceed it.
     Gradients accumulate over a step's completions, so it decides memory and speed, not the update.
     `gate_examples` training requests are answered with and without the policy before the first step: what the policy in
@@ -178,6 +182,7 @@ class RlConfig(TrainingConfig):
     prompts_per_step: Count
     group_size: Count = 5
     policy_aware_share: PolicyAwareShare = 0.5
+    policy_aware_model: str = CURRENT
     advantage: AdvantageConfig = Field(default_factory=AdvantageConfig)
     algorithm: AlgorithmConfig = Field(default_factory=GrpoConfig)
     teacher: TeacherConfig | None = None

@@ -41,6 +41,8 @@ def _differences(stage: Mapping[str, Any]) -> Iterator[str]:
     """In what RL is not the paper's."""
     if _of(stage, "policy_aware_share"):
         yield f"{_of(stage, 'policy_aware_share')['type']} share".replace("_", "-")
+    if stage.get("policy_aware_model", "current") != "current":
+        yield f"policy-aware by {stage['policy_aware_model']}"
     advantage = _of(stage, "advantage")
     if advantage.get("baseline", "pooled") != "pooled":
         yield f"baseline {advantage['baseline']}".replace("_", "-")

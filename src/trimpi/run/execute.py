@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from trimpi.recipe import Recipe, StageConfig
+from trimpi.recipe import BASE, Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run import manifest
 from trimpi.run.break_even import write_break_even
@@ -104,6 +104,7 @@ class _Execution:
                     model_path=model_path,
                     output_dir=self._run.stage(name),
                     seed=self._recipe.stage_seed(config),
+                    earlier_models=self._models_before(name),
                     instruction=self._recipe.instruction or DEFAULT_INSTRUCTION,
                     engine=self._recipe.engine,
                     progress=progress,
@@ -120,6 +121,11 @@ class _Execution:
             )
             self._record()
         self._services.processes.barrier()
+
+    def _models_before(self, name: str) -> dict[str, Path]:
+        """The recipe's model, and what the stages before have left, by their type: of several of one type the last."""
+        before = zip(self._names[: self._names.index(name)], self._recipe.stages, strict=False)
+        return {BASE: self._base_model, **{config.type: self._run.stage(stage) for stage, config in before}}
 
     def _evaluate(self, name: str, model_path: Path, *, last: bool) -> None:
         out_dir = self._run.evaluation(name)

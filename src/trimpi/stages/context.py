@@ -20,7 +20,8 @@ class StageContext:
     """Where a stage starts and where it writes.
 
     `model_path` is the folder (or hub id) of the model to start from; `output_dir` becomes a model folder. A stage
-    whose output_dir holds checkpoints of an interrupted attempt goes on from the last complete one. `engine` is
+    whose output_dir holds checkpoints of an interrupted attempt goes on from the last complete one.
+    `earlier_models` are the recipe's model ("base") and what the stages before have left, by their type. `engine` is
     `Recipe.engine`.
     """
 
@@ -29,6 +30,7 @@ class StageContext:
     model_path: Path
     output_dir: Path
     seed: int
+    earlier_models: Mapping[str, Path] = field(default_factory=dict)
     instruction: str = DEFAULT_INSTRUCTION
     engine: Engine = "prefix"
     progress: Progress | None = None

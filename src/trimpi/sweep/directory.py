@@ -49,8 +49,8 @@ class SweepDirectory:
         """Make the folder this sweep's and write down what it is now. Raises RunError when it is something else's."""
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} cannot be a sweep's folder: it is a file")
-        # What is listed is what was there before the look for sweep.yaml, which is a sweep's first file; a hidden one may be
-        # another process writing it at this moment.
+        # Listed before the look for sweep.yaml, a sweep's first file. A hidden one may be one that another process is
+        # writing it.
         names = sorted(entry.name for entry in self.path.iterdir()) if self.path.is_dir() else []
         foreign = [name for name in names if not name.startswith(".")]
         if foreign and not self.sweep.is_file():

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trimpi.recipe import CotTrainingConfig, Recipe, StageConfig
+from trimpi.recipe import CotTrainingConfig, Recipe, RlConfig, StageConfig
 from trimpi.run.data import fingerprint
 from trimpi.run.environment import describe_environment
 from trimpi.run.services import EvaluationRequest
@@ -21,11 +21,12 @@ NOT_OF_ANSWERS = frozenset(("after", "base", "break_even"))
 
 
 def stage_key(recipe: Recipe, config: StageConfig, context: StageContext) -> str:
-    """The same for stages of the same settings, data, seed, engine, instruction and input model, by its content."""
+    """The same for stages of the same settings, data, seed, engine, instruction and models, by their content."""
     return _key(
         kind="stage",
         config=config.model_dump(mode="json"),
         cots=_cots(config),
+        policy_aware_model=_policy_aware_model(config, context),
         seed=context.seed,
         instruction=context.instruction,
         engine=context.engine,
@@ -78,6 +79,12 @@ def _cots(config: StageConfig) -> str | None:
     if not isinstance(config, CotTrainingConfig) or not config.cot.endswith(".jsonl"):
         return None
     return hashlib.sha256(Path(config.cot).read_bytes()).hexdigest()
+
+
+def _policy_aware_model(config: StageConfig, context: StageContext) -> str | None:
+    """The content of a model that a stage reads beside its input."""
+    path = context.earlier_models.get(config.policy_aware_model) if isinstance(config, RlConfig) else None
+    return None if path is None else model_content(path)
 
 
 def _key(**parts: Any) -> str:

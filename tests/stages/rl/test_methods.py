@@ -60,6 +60,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "gate_examples": 0,
     },
     "re-weighting": {"policy_aware_share": 0.0, "teacher": ReweightingTeacher(anneal_steps=2), "gate_examples": 0},
+    "policy-aware by a frozen model": {"policy_aware_model": "input", "policy_aware_share": GapDrivenShare()},
 }
 
 
@@ -118,6 +119,7 @@ RESUMED = {
         "algorithm": DapoConfig(overlong=OverlongConfig(mask_truncated=False)),
     },
     "re-weighting": {"teacher": ReweightingTeacher(anneal_steps=8)},
+    "policy-aware by a frozen model": {"policy_aware_model": "input", "teacher": ReverseKlTeacher()},
     "divergence": {"teacher": ReverseKlTeacher(anneal_steps=8), "algorithm": GrpoConfig(num_iterations=2)},
 }
 

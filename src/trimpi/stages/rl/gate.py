@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import fmean
 
 from trimpi.rendering.renderer import Renderer
-from trimpi.sampling.sampler import RowSampler, SamplingSettings, row_seed
+from trimpi.sampling.sampler import SamplingSettings, row_seed
 from trimpi.stages.json_lines import write_json
+from trimpi.stages.rl.samplers import HalvesSampler
 from trimpi.tasks.base import Task
 from trimpi.types import Example
 
@@ -36,7 +37,7 @@ class Gate:
 def measure_gate(
     task: Task,
     examples: Sequence[Example],
-    sampler: RowSampler,
+    sampler: HalvesSampler,
     renderer: Renderer,
     settings: SamplingSettings,
     seed: int,
@@ -45,7 +46,8 @@ def measure_gate(
     prompts = [renderer.prompt(example) for example in examples]
     prompts += [renderer.prompt(example, task.policy_of(example)) for example in examples]
     seeds = [row_seed(seed, GATE_SEED, number) for number in range(len(prompts))]
-    completions = sampler.sample_rows(prompts, seeds, settings)
+    policy_aware = [number >= len(examples) for number in range(len(prompts))]
+    completions = sampler.sample_rows(prompts, policy_aware, seeds, settings)
     scores = [
         task.score(example, completion).value
         for example, completion in zip([*examples, *examples], completions, strict=True)

@@ -25,6 +25,7 @@ from trimpi.stages.rl.gate import Gate, measure_gate, read_gate, write_gate
 from trimpi.stages.rl.importance import HalfWeights, half_weights
 from trimpi.stages.rl.mixing import policy_aware_per_group
 from trimpi.stages.rl.roles import GroupPlan, Row
+from trimpi.stages.rl.samplers import HalvesSampler
 from trimpi.stages.rl.scoring import rollout_record, score_rollout
 from trimpi.stages.rl.statistics import reward_gap, rollout_statistics
 from trimpi.stages.rl.teacher import PolicyTeacher, annealed, token_advantages
@@ -43,7 +44,9 @@ class PolicyRollouts:
     """What the trainer is given to train on; see `trl_seams.RolloutSource`.
 
     A step's completions are sampled, scored, measured against each other and logged; TRL gets the policy-free prompt
-    under every one. `statistics` are those of the latest step, over all processes; the sampler's are this process's.
+    under every one. `sampler` gives the one over the model being trained; policy-aware completions are sampled by
+    `policy_aware_sampler` where there is one. `statistics` are those of the latest step, over all processes; the
+    sampler's are this process's.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class PolicyRollouts:
         sampler: SamplerOf,
         log_file: Path,
         gate_file: Path,
+        policy_aware_sampler: RowSampler | None = None,
         teacher: PolicyTeacher | None = None,
     ) -> None:
         self._config = config
@@ -67,6 +71,7 @@ class PolicyRollouts:
         self._sampler = sampler
         self._log_file = log_file
         self._gate_file = gate_file
+        self._policy_aware_sampler = policy_aware_sampler
         self._teacher = teacher
         self._settings = SamplingSettings(
             temperature=config.temperature, top_p=config.top_p, max_new_tokens=config.max_new_tokens
@@ -97,7 +102,8 @@ class PolicyRollouts:
         )
         draws = Draws(wanted=self._plan.prompts_per_step, dynamic=self._config.algorithm.dynamic_sampling)
         process = trainer.accelerator.process_index
-        with self._sampler(trainer) as sampler:
+        with self._sampler(trainer) as own_sampler:
+            sampler = HalvesSampler(own_sampler, self._policy_aware_sampler or own_sampler)
             self._pass_gate(trainer, sampler)
             for draw in range(draws.most):
                 rows = self._plan.rows(step=step, draw=draw, process=process, count=count, policy_aware=aware)
@@ -200,7 +206,7 @@ class PolicyRollouts:
 
     # Sampling and scoring
 
-    def _pass_gate(self, trainer: RolloutTrainer, sampler: RowSampler) -> None:
+    def _pass_gate(self, trainer: RolloutTrainer, sampler: HalvesSampler) -> None:
         """Measure what the policy in the prompt gains, once, before the first step; without a gain, no teacher."""
         if self._gate is not None or not self._config.gate_examples:
             return
@@ -222,10 +228,11 @@ class PolicyRollouts:
                 "nothing to distil. The input model is kept; gate_examples 0 distils all the same"
             )
 
-    def _sample(self, sampler: RowSampler, rows: Sequence[Row]) -> tuple[list[Row], list[Rollout]]:
+    def _sample(self, sampler: HalvesSampler, rows: Sequence[Row]) -> tuple[list[Row], list[Rollout]]:
         """This process's rows, and what all processes have sampled."""
         completions = sampler.sample_rows(
             [self._prompt(row, policy_aware=row.policy_aware) for row in rows],
+            [row.policy_aware for row in rows],
             [row.seed for row in rows],
             self._settings,
         )

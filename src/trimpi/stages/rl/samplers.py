@@ -1,21 +1,25 @@
-"""Who samples the rollouts of a step, and the check that it can, before any weights are loaded."""
+"""Who samples the rollouts of a step, each half, and the check that it can, before any weights are loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from trimpi.errors import ModelError
 from trimpi.recipe import Engine, RlConfig, SamplerConfig, VllmSamplerConfig
+from trimpi.rendering.prompts import Prompt
 from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.local_engines import local_sampler
-from trimpi.sampling.sampler import RowSampler
+from trimpi.sampling.sampler import RowSampler, SamplingSettings
 from trimpi.stages.rl.vllm import VllmRowSampler
 from trimpi.stages.trl_seams import RolloutTrainer, sampling_model
+from trimpi.types import Completion
 
 
 def check_sampler(config: SamplerConfig) -> None:
@@ -58,3 +62,35 @@ def row_sampler(
     else:
         with sampling_model(trainer) as model:
             yield local_sampler(model, renderer, batch_size=config.batch_size, engine=engine)
+
+
+def frozen_sampler(config: SamplerConfig, model: PreTrainedModel, renderer: Renderer, engine: Engine) -> RowSampler:
+    """The sampler over a model that is not trained: in this process, whoever samples the other rollouts."""
+    return local_sampler(model, renderer, batch_size=config.batch_size, engine=engine)
+
+
+@dataclass(frozen=True, slots=True)
+class HalvesSampler:
+    """Samples policy-free and policy-aware prompts with a model each, or with one model together."""
+
+    policy_free: RowSampler
+    policy_aware: RowSampler
+
+    @property
+    def statistics(self) -> Mapping[str, float]:
+        """Of the model that is trained."""
+        return self.policy_free.statistics
+
+    def sample_rows(
+        self, prompts: Sequence[Prompt], policy_aware: Sequence[bool], seeds: Sequence[int], settings: SamplingSettings
+    ) -> list[Completion]:
+        """One completion per row, in the order of the rows; `policy_aware` says which prompts show the policy."""
+        if self.policy_free is self.policy_aware:
+            return self.policy_free.sample_rows(prompts, seeds, settings)
+        completions: dict[int, Completion] = {}
+        for sampler, half in ((self.policy_free, False), (self.policy_aware, True)):
+            rows = [row for row, aware in enumerate(policy_aware) if aware == half]
+            if rows:
+                sampled = sampler.sample_rows([prompts[row] for row in rows], [seeds[row] for row in rows], settings)
+                completions.update(zip(rows, sampled, strict=True))
+        return [completions[row] for row in range(len(prompts))]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from transformers import PreTrainedModel
 from trl import GRPOConfig as TrlGrpoConfig
 
 from trimpi.errors import RecipeError
 from trimpi.models import load_model, load_processor
 from trimpi.prefix.attention import enable_shared_attention
 from trimpi.prefix.support import can_share, training_obstacle
-from trimpi.recipe import RlConfig
+from trimpi.recipe import CURRENT, RlConfig
 from trimpi.rendering.renderer import Renderer
+from trimpi.sampling.sampler import RowSampler
 from trimpi.stages.adapters import peft_config
 from trimpi.stages.arguments import common_arguments, launched_processes, weights_dtype
 from trimpi.stages.callbacks import StageCallback
@@ -22,7 +24,7 @@ from trimpi.stages.rl.dataset import rollout_dataset
 from trimpi.stages.rl.gate import GATE_FILE
 from trimpi.stages.rl.roles import GroupPlan, group_plan
 from trimpi.stages.rl.rollouts import PolicyRollouts, logged_reward
-from trimpi.stages.rl.samplers import check_sampler, row_sampler, sampler_arguments
+from trimpi.stages.rl.samplers import check_sampler, frozen_sampler, row_sampler, sampler_arguments
 from trimpi.stages.rl.teacher import PolicyTeacher
 from trimpi.stages.training import METRICS_FILE, ROLLOUTS_FILE, finish_training
 from trimpi.stages.trl_seams import RolloutTrainer
@@ -60,6 +62,7 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
     )
     renderer = Renderer(processor, instruction=context.instruction)
     model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
+    frozen = _frozen_model(config, context)
     rollouts = PolicyRollouts(
         config,
         plan,
@@ -69,7 +72,8 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
         sampler=partial(row_sampler, config.sampler, renderer=renderer, engine=context.engine),
         log_file=context.output_dir / ROLLOUTS_FILE,
         gate_file=context.output_dir / GATE_FILE,
-        teacher=_teacher(config, context, renderer),
+        policy_aware_sampler=_policy_aware_sampler(config, context, renderer, frozen),
+        teacher=_teacher(config, context, renderer, frozen),
     )
     callback = StageCallback(
         context.output_dir / METRICS_FILE, progress=context.progress, step_metrics=lambda: rollouts.statistics
@@ -103,11 +107,28 @@ def stage_plan(config: RlConfig, examples: int, *, seed: int) -> GroupPlan:
     )
 
 
-def _teacher(config: RlConfig, context: StageContext, renderer: Renderer) -> PolicyTeacher | None:
-    """The stage's input model once more, frozen; a resumed stage reads the same one."""
-    if config.teacher is None:
+def _frozen_model(config: RlConfig, context: StageContext) -> PreTrainedModel | None:
+    """The model that sees the policy where that is not the one being trained; a resumed stage reads the same one."""
+    if config.teacher is None and config.policy_aware_model == CURRENT:
         return None
-    model = load_model(context.model_path, dtype=context.model.dtype, attn=context.model.attention)
+    path = context.earlier_models.get(config.policy_aware_model, context.model_path)
+    return load_model(path, dtype=context.model.dtype, attn=context.model.attention)
+
+
+def _policy_aware_sampler(
+    config: RlConfig, context: StageContext, renderer: Renderer, frozen: PreTrainedModel | None
+) -> RowSampler | None:
+    """Who samples policy-aware completions instead of the model being trained."""
+    if frozen is None or config.policy_aware_model == CURRENT:
+        return None
+    return frozen_sampler(config.sampler, frozen, renderer, context.engine)
+
+
+def _teacher(
+    config: RlConfig, context: StageContext, renderer: Renderer, model: PreTrainedModel | None
+) -> PolicyTeacher | None:
+    if config.teacher is None or model is None:
+        return None
     share = context.engine == "prefix" and can_share(training_obstacle(model))
     if share:
         enable_shared_attention(model)
