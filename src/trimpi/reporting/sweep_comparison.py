@@ -13,7 +13,7 @@ from trimpi.interval import mcnemar
 from trimpi.recipe.strict import describe_unknown
 from trimpi.reporting.bootstrap import bootstrap_interval
 from trimpi.reporting.paired import PairedDifference, paired_difference, question
-from trimpi.reporting.sweep_runs import CurvePoint, SweepRun, SweepRuns, read_sweep
+from trimpi.reporting.sweep_runs import CurvePoint, SweepRun, SweepRuns, read_sweeps
 from trimpi.reporting.t_interval import t_interval, t_test
 
 Bounds = tuple[float, float] | None
@@ -64,11 +64,30 @@ class MethodResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """A method against the baseline over all points: every point and seed that both have is one pair.
+
+    `t` is Student's 95 % interval of the mean difference, `p` his test of the pairs.
+    """
+
+    method: str
+    points: int
+    pairs: int
+    difference: float
+    t: Bounds
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepComparison:
-    """Methods in the order of the grid within every point; `unfinished` jobs are left out of everything."""
+    """Methods in the order of the grid within every point; `unfinished` jobs are left out of everything.
+
+    `together` has the methods that were compared at several points.
+    """
 
     baseline: str
     results: Sequence[MethodResult]
+    together: Sequence[Together]
     unfinished: Sequence[tuple[str, str]]
 
     @property
@@ -76,12 +95,12 @@ class SweepComparison:
         return list(dict.fromkeys(result.point for result in self.results))
 
 
-def compare_sweep(path: Path, *, baseline: str | None = None) -> SweepComparison:
-    """Read a sweep's finished runs. `baseline` is the first method unless named.
+def compare_sweeps(paths: Sequence[Path], *, baseline: str | None = None) -> SweepComparison:
+    """Read the finished runs of one or several sweeps. `baseline` is the first method unless named.
 
-    Raises RunError when no job is finished or there is no such method.
+    Raises RunError when no job of a sweep is finished or there is no such method.
     """
-    found = read_sweep(path)
+    found = read_sweeps(paths)
     methods = list(dict.fromkeys(run.method for run in found.runs))
     if baseline is not None and baseline not in methods:
         raise RunError(describe_unknown(baseline, methods).replace("key", "method", 1))
@@ -101,7 +120,24 @@ def compare(found: SweepRuns, *, baseline: str) -> SweepComparison:
         for (point, method), runs in groups.items()
         if runs
     ]
-    return SweepComparison(baseline=baseline, results=results, unfinished=found.unfinished)
+    together = [pairs for method in methods if (pairs := _together(method, results)) is not None]
+    return SweepComparison(baseline=baseline, results=results, together=together, unfinished=found.unfinished)
+
+
+def _together(method: str, results: Sequence[MethodResult]) -> Together | None:
+    """None for a method that has been compared at fewer than two points."""
+    compared = [result.versus for result in results if result.method == method and result.versus is not None]
+    if len(compared) < 2:
+        return None
+    differences = [pair.difference for versus in compared for _, pair in versus.per_seed]
+    return Together(
+        method=method,
+        points=len(compared),
+        pairs=len(differences),
+        difference=fmean(differences),
+        t=t_interval(differences, within=(-1.0, 1.0)),
+        p=t_test(differences),
+    )
 
 
 def _result(runs: Sequence[SweepRun], baseline: Sequence[SweepRun]) -> MethodResult:

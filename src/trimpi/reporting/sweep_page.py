@@ -18,10 +18,13 @@ from trimpi.reporting.sweep_tables import (
     PAIRED,
     PAIRED_LEGEND,
     RESULTS,
+    TOGETHER,
+    TOGETHER_LEGEND,
     paired_at,
     paired_cells,
     result_cells,
     results_at,
+    together_cells,
     unfinished_words,
 )
 
@@ -51,8 +54,11 @@ def write_sweep_page(comparison: SweepComparison, file: Path, *, name: str) -> N
                 )
                 for point in points
             ],
+            "together_headings": TOGETHER,
+            "together": [together_cells(row) for row in comparison.together],
             "legend": LEGEND,
             "paired_legend": PAIRED_LEGEND,
+            "together_legend": TOGETHER_LEGEND,
             "unfinished": unfinished_words(comparison),
             "figures": [(figure, Markup(figure.svg)) for figure in figures],
         },

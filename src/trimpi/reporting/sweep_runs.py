@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trimpi.errors import RunError
@@ -95,6 +95,23 @@ class SweepRuns:
 def is_sweep(path: Path) -> bool:
     sweep = SweepDirectory(path)
     return sweep.sweep.is_file() and sweep.jobs.is_dir()
+
+
+def read_sweeps(paths: Sequence[Path]) -> SweepRuns:
+    """The runs of all, points named by their sweep where there are several. Raises RunError as `read_sweep` does."""
+    if len(paths) == 1:
+        return read_sweep(paths[0])
+    found = {path.resolve().name: read_sweep(path) for path in paths}
+    if len(found) < len(paths):
+        raise RunError(f"sweeps that are compared go by their folders' names, which must differ: {', '.join(found)}")
+    return SweepRuns(
+        runs=[
+            replace(run, point=name if run.point == NO_AXES else f"{name}, {run.point}")
+            for name, sweep in found.items()
+            for run in sweep.runs
+        ],
+        unfinished=[(f"{name}/{job}", state) for name, sweep in found.items() for job, state in sweep.unfinished],
+    )
 
 
 def read_sweep(path: Path) -> SweepRuns:

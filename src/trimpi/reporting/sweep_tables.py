@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from trimpi.reporting.sweep_comparison import Bounds, Estimate, MethodResult, SweepComparison
+from trimpi.reporting.sweep_comparison import Bounds, Estimate, MethodResult, SweepComparison, Together
 from trimpi.reporting.tables import markdown_row
 from trimpi.reporting.wording import MISSING, count, interval, p_value, percent, points, points_interval, seconds
 
@@ -24,6 +24,7 @@ PAIRED = (
     "p seeds",
     "p of each",
 )
+TOGETHER = ("method", "points", "pairs", "difference", "t", "p pairs")
 LEGEND = (
     "policy-free is the accuracy of the last model, a mean over seeds; n are the requests of all seeds together; "
     "rollouts, RL time and the time of all training are means of a run, and a shared stage counts in full for every "
@@ -37,6 +38,11 @@ PAIRED_LEGEND = (
     "only the baseline and only the method got right",
     "p items: McNemar's over the requests of all seeds, for whether these models differ; p seeds: Student's over the "
     "seeds' differences, for whether the methods do; p of each: McNemar's with each seed",
+)
+
+TOGETHER_LEGEND = (
+    "every point and seed that both methods have is one pair, with policies and requests of its own; t and p pairs: "
+    "Student's, of the pairs' differences. Points that share seeds are taken as independent",
 )
 
 
@@ -72,6 +78,18 @@ def paired_cells(result: MethodResult) -> list[str]:
     ]
 
 
+def together_cells(together: Together) -> list[str]:
+    """In the order of TOGETHER."""
+    return [
+        together.method,
+        count(together.points),
+        count(together.pairs),
+        points(together.difference),
+        MISSING if together.t is None else points_interval(together.t),
+        MISSING if together.p is None else _p(together.p),
+    ]
+
+
 def _p(p: float) -> str:
     """Under a heading that says what it is."""
     return p_value(p).removeprefix("p = ").removeprefix("p ")
@@ -97,14 +115,19 @@ def unfinished_words(comparison: SweepComparison) -> str:
 
 
 def sweep_tables(comparison: SweepComparison) -> list[Table]:
-    """Two tables for every point of the axes, for a terminal."""
+    """Two tables for every point of the axes and one for all together, for a terminal."""
     tables = []
     for point in comparison.points:
         tables.append(_table(f"{point}", RESULTS, map(result_cells, results_at(comparison, point))))
         if pairs := paired_at(comparison, point):
             title = f"{point}: against {comparison.baseline}"
             tables.append(_table(title, PAIRED, map(paired_cells, pairs)))
-    captions = [*LEGEND, *PAIRED_LEGEND, unfinished_words(comparison)]
+    captions = [*LEGEND, *PAIRED_LEGEND]
+    if comparison.together:
+        title = f"all points together: against {comparison.baseline}"
+        tables.append(_table(title, TOGETHER, map(together_cells, comparison.together)))
+        captions += TOGETHER_LEGEND
+    captions.append(unfinished_words(comparison))
     tables[-1].caption = escape("\n".join(f"{line[0].upper()}{line[1:]}." for line in captions if line))
     tables[-1].caption_justify = "left"
     return tables
@@ -126,7 +149,12 @@ def sweep_markdown(comparison: SweepComparison) -> str:
         lines += [f"### {point}", "", *_markdown(RESULTS, [result_cells(row) for row in results_at(comparison, point)])]
         if pairs := paired_at(comparison, point):
             lines += [f"Against {comparison.baseline}:", "", *_markdown(PAIRED, [paired_cells(row) for row in pairs])]
-    legend = [*LEGEND, *PAIRED_LEGEND, unfinished_words(comparison)]
+    legend = [*LEGEND, *PAIRED_LEGEND]
+    if comparison.together:
+        lines += [f"### All points together, against {comparison.baseline}", ""]
+        lines += _markdown(TOGETHER, [together_cells(row) for row in comparison.together])
+        legend += TOGETHER_LEGEND
+    legend.append(unfinished_words(comparison))
     return "\n".join([*lines, *(f"- {line}" for line in legend if line)]) + "\n"
 
 
