@@ -16,7 +16,6 @@ from tasks.custom.folders import write_folder
 from tiny_task import ColorTask, save_tiny_model
 from trimpi.cli.services import CACHE_VARIABLE, evaluate_model, task_of
 from trimpi.errors import ModelError
-from trimpi.evaluation.forgetting import SCENE_SEED
 from trimpi.recipe import parse_recipe
 from trimpi.run.services import EvaluationRequest, evaluation_request
 from trimpi.tasks.clevr import rendered
@@ -35,7 +34,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Holds the one scene that is asked about."""
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(rendered, "SHARD", 1)
-    rendered.rendered_scenes(1, seed=SCENE_SEED, cache_dir=tmp_path / "cache")
+    rendered.rendered_scenes(1, seed=rendered.FORGETTING_SEED, cache_dir=tmp_path / "cache")
     return tmp_path / "cache"
 
 

@@ -9,15 +9,14 @@ from tiny_models import tiny_model
 from tiny_task import ColorTask
 from trimpi.errors import DataError
 from trimpi.evaluation import evaluate_suite
-from trimpi.evaluation.forgetting import SCENE_SEED, SKILLS, forgetting_questions, policy_free
+from trimpi.evaluation.forgetting import SKILLS, forgetting_questions, policy_free
 from trimpi.evaluation.question import SuiteSource
-from trimpi.models.nano.train import SCENE_SEED as TAUGHT_SEED
-from trimpi.recipe import RenderedScenes
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, QUESTION_INSTRUCTION
 from trimpi.rendering.renderer import Renderer
 from trimpi.rewards.response import write_response
 from trimpi.sampling.local import LocalSampler
 from trimpi.tasks.clevr import rendered
+from trimpi.tasks.clevr.rendered import FORGETTING_SEED, TAUGHT_SEED, scene_seed
 from trimpi.types import Completion
 
 EACH = 3
@@ -30,7 +29,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rendered, "SHARD", EACH)
-        rendered.rendered_scenes(EACH, seed=SCENE_SEED, cache_dir=folder)
+        rendered.rendered_scenes(EACH, seed=FORGETTING_SEED, cache_dir=folder)
     return folder
 
 
@@ -77,7 +76,9 @@ def test_only_unseen_policies_stand_in_prompts(source: SuiteSource) -> None:
 def test_scenes_are_files_of_a_seed_that_nothing_is_trained_on(source: SuiteSource) -> None:
     images = {image for question in forgetting_questions(source) for image in question.example.images}
     assert len(images) == EACH and all(image.is_file() for image in images)
-    assert SCENE_SEED not in (TAUGHT_SEED, RenderedScenes().seed)
+    assert f"-seed{FORGETTING_SEED}-" in str(next(iter(images)))
+    used = {scene_seed(seed) for seed in (0, TAUGHT_SEED, FORGETTING_SEED)}
+    assert not used & {TAUGHT_SEED, FORGETTING_SEED}
 
 
 def test_without_a_cache_there_is_nothing_to_look_at(source: SuiteSource) -> None:

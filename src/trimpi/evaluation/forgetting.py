@@ -16,7 +16,7 @@ from trimpi.policies import Policy
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, QUESTION_INSTRUCTION
 from trimpi.rewards.response import write_response
 from trimpi.tasks.clevr.policy_text import sample_name, write_cot, write_policy, write_request
-from trimpi.tasks.clevr.rendered import rendered_scenes
+from trimpi.tasks.clevr.rendered import FORGETTING_SEED, rendered_scenes
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.clevr.tree import sample_tree, walk
 from trimpi.tasks.skills.answers import score_answer
@@ -24,8 +24,6 @@ from trimpi.tasks.skills.scene_questions import SCENE_SKILLS
 from trimpi.tasks.skills.text_skills import TEXT_SKILLS
 from trimpi.types import Example
 
-SCENE_SEED = 7919
-"""Of the scenes asked about: none that the base model was taught with (1), nor what tasks render by default (0)."""
 UNSEEN_LAYERS = (1, 2, 3)
 
 SkillQuestion = Callable[[str, random.Random, Scene], Question]
@@ -40,7 +38,7 @@ def forgetting_questions(source: SuiteSource) -> list[Question]:
     """
     if source.cache_dir is None:
         raise DataError("the suite 'forgetting' asks about rendered scenes: give the source a cache_dir for them")
-    scenes = rendered_scenes(source.skill_examples, seed=SCENE_SEED, cache_dir=source.cache_dir)
+    scenes = rendered_scenes(source.skill_examples, seed=FORGETTING_SEED, cache_dir=source.cache_dir)
     return [
         make(f"{skill}-{number:03d}", random.Random(f"{source.seed}-{skill}-{number}"), scene)
         for skill, make in SKILLS.items()

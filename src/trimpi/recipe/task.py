@@ -12,10 +12,10 @@ from trimpi.recipe.strict import StrictModel
 
 
 class RenderedScenes(StrictModel):
-    """CLEVR's ontology, rendered at a size the base model sees well; deterministic by seed."""
+    """CLEVR's ontology, rendered at a size the base model sees well; deterministic by seed, null for the data's."""
 
     type: Literal["rendered"] = "rendered"
-    seed: int = Field(default=0, ge=0)
+    seed: int | None = Field(default=None, ge=0)
     min_objects: int = Field(default=3, ge=1, le=10)
     max_objects: int = Field(default=6, ge=1, le=10)
 

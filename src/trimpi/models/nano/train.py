@@ -24,9 +24,9 @@ from trimpi.models.nano.pictures import PictureLibrary
 from trimpi.models.nano.symbols import Symbols
 from trimpi.models.nano.tokenizer import train_tokenizer
 from trimpi.models.nano.vision_phase import cell_labels, look, teach_vision
-from trimpi.tasks.clevr.rendered import rendered_scenes
+from trimpi.tasks.clevr.rendered import TAUGHT_SEED, rendered_scenes
 
-SCENES, HELD_OUT, SCENE_SEED = 20480, 512, 1
+SCENES, HELD_OUT = 20480, 512
 VISION_STEPS, LANGUAGE_STEPS, PIXELS_STEPS = 1400, 1000, 1000
 TOKENS_PER_STEP = 4096
 EXAM_COUNT, EXAM_SEED = 256, 2
@@ -39,7 +39,7 @@ class Workshop:
     def __init__(self, folder: Path, cache_dir: Path, seed: int) -> None:
         self.folder, self.seed = folder, seed
         folder.mkdir(parents=True, exist_ok=True)
-        scenes = rendered_scenes(SCENES, seed=SCENE_SEED, cache_dir=cache_dir, masks=True, progress=_print_progress)
+        scenes = rendered_scenes(SCENES, seed=TAUGHT_SEED, cache_dir=cache_dir, masks=True, progress=_print_progress)
         self.held_out, self.library = PictureLibrary(scenes[:HELD_OUT]), PictureLibrary(scenes[HELD_OUT:])
         self.tokenizer = self._tokenizer()
         self.encoder, self.symbols = LessonEncoder(self.tokenizer), Symbols(seed)

@@ -25,8 +25,18 @@ SHARD = 32
 FORMAT = 1
 """Part of the cache key: changes whenever the pictures do."""
 
+TAUGHT_SEED, FORGETTING_SEED = 1, 7919
+"""The scenes that the embedded base learned from, and those that the suite `forgetting` asks about."""
+APART = 1_000_000
+"""Between a data seed that is one of these and the seed of its scenes."""
+
 Progress = Callable[[int, int], None]
 """Called with (scenes done, scenes asked for)."""
+
+
+def scene_seed(data_seed: int) -> int:
+    """The seed of a task's scenes: the data's, kept apart from scenes that have another use."""
+    return data_seed + APART if data_seed in (TAUGHT_SEED, FORGETTING_SEED) else data_seed
 
 
 def rendered_scenes(

@@ -41,7 +41,7 @@ class ClevrTask(Task):
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._config, self._updates = config, 0
-        self._scenes = _scenes(config, cache_dir, progress)
+        self._scenes = _scenes(config, seed, cache_dir, progress)
         training = self._scenes[: config.policies * config.train_examples_per_policy]
         self._maker = PolicyMaker(config, seed=seed, training=training, cache_dir=cache_dir)
         self._place({name: self._maker.sample(name) for name in self._maker.names("names")})
@@ -159,15 +159,17 @@ class ClevrTask(Task):
         )
 
 
-def _scenes(config: ClevrTaskConfig, cache_dir: Path, progress: Callable[[int, int], None] | None) -> list[Scene]:
+def _scenes(
+    config: ClevrTaskConfig, seed: int, cache_dir: Path, progress: Callable[[int, int], None] | None
+) -> list[Scene]:
     needed = config.policies * (config.train_examples_per_policy + config.test_examples_per_policy)
     source = config.scenes
     if isinstance(source, RenderedScenes):
-        from trimpi.tasks.clevr.rendered import rendered_scenes
+        from trimpi.tasks.clevr.rendered import rendered_scenes, scene_seed
 
         return rendered_scenes(
             needed,
-            seed=source.seed,
+            seed=scene_seed(seed) if source.seed is None else source.seed,
             cache_dir=cache_dir,
             min_objects=source.min_objects,
             max_objects=source.max_objects,

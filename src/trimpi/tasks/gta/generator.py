@@ -56,11 +56,11 @@ def coverage(items: Iterable[Item], book: RuleBook) -> Mapping[str, int]:
 
 
 def _scenes(count: int, seed: int, cache_dir: Path, progress: Callable[[int, int], None] | None) -> Sequence[Scene]:
-    from trimpi.tasks.clevr.rendered import rendered_scenes
+    from trimpi.tasks.clevr.rendered import rendered_scenes, scene_seed
 
     return rendered_scenes(
         count,
-        seed=seed,
+        seed=scene_seed(seed),
         cache_dir=cache_dir,
         min_objects=FEWEST_OBJECTS,
         max_objects=MOST_OBJECTS,
