@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -271,3 +272,25 @@ def test_recipe_can_be_made_in_code() -> None:
 def test_a_key_in_a_recipe_is_refused_and_not_repeated(tmp_path: Path, setting: str) -> None:
     message = refusal(tmp_path, f"stages.0.reverse_cot={{generator: {{type: endpoint, model: m, {setting}}}}}")
     assert "environment variable" in message and "sk-123" not in message
+
+
+RL = {"type": "rl", "steps": 1, "prompts_per_step": 1}
+FORWARD = {"type": "cot_sft", "cot": "forward"}
+
+
+@pytest.mark.parametrize(
+    ("stages", "problem"),
+    [
+        (
+            [{"type": "vm_cpt"}, {**RL, "policy_aware_model": "vmcpt"}],
+            r"policy_aware_model of stage 2 is 'vmcpt'; allowed are current, input, base, vm_cpt \(",
+        ),
+        (
+            [{**FORWARD, "forward_cot": {"generator": {"type": "model", "model": "cot_sft"}}}],
+            r"generator.model of stage 1 is 'cot_sft'; allowed are input, base \(",
+        ),
+    ],
+)
+def test_a_stage_reads_models_that_are_there(stages: list[dict[str, Any]], problem: str) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        parse_recipe({"name": "x", "task": {"type": "clevr", "layers": 1}, "stages": stages}, source="test")

@@ -15,25 +15,26 @@ from trimpi.cot.generate import (
 from trimpi.cot.sampled import SampledCots
 from trimpi.cot.store import CotFiles
 from trimpi.errors import ModelError
-from trimpi.recipe import CotSamplingConfig, CotTrainingConfig, EndpointConfig, Recipe
+from trimpi.recipe import BASE, INPUT, CotSamplingConfig, CotTrainingConfig, EndpointConfig, Recipe
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.sampling.endpoint import endpoint_access
 from trimpi.tasks.selection import first_per_policy
 
 
 def input_model(recipe: Recipe, number: int, given: str | None) -> str:
-    """The model that stage `number` starts from: given, or the recipe's own.
+    """The model whose tokens stage `number` learns, which samples them unless an endpoint does: given, or the recipe's.
 
-    Raises ModelError where a stage's own chains of thought come from a model that an earlier stage is to make.
+    Raises ModelError where the chains of thought come from a model that an earlier stage is to make.
     """
     if given is not None:
         return given
     stage = recipe.stages[number - 1]
     sampling = stage.cot_sampling if isinstance(stage, CotTrainingConfig) else None
-    if number > 1 and sampling is not None and not isinstance(sampling.generator, EndpointConfig):
+    local = sampling is not None and not isinstance(sampling.generator, EndpointConfig)
+    if local and stage.reads != BASE and number > 1:
+        left = f"stage {number - 1} leaves" if stage.reads == INPUT else f"stage {stage.reads} leaves"
         raise ModelError(
-            f"stage {number} samples from the model that stage {number - 1} leaves: name its folder with --model, or "
-            "let an endpoint write"
+            f"stage {number} samples from the model that {left}: name its folder with --model, or let an endpoint write"
         )
     return recipe.model.path
 

@@ -7,14 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trimpi.recipe.endpoint import EndpointConfig
+from trimpi.recipe.model_names import INPUT
 from trimpi.recipe.numbers import Count, Positive
 from trimpi.recipe.strict import StrictModel
 
 
 class ModelGeneratorConfig(StrictModel):
-    """The stage's input model writes its own chains of thought."""
+    """A model of the run writes chains of thought: the stage's input ("input"), the recipe's ("base"), or what an
+    earlier stage left, named by its type.
+    """
 
     type: Literal["model"] = "model"
+    model: str = INPUT
 
 
 GeneratorConfig = Annotated[ModelGeneratorConfig | EndpointConfig, Field(discriminator="type")]

@@ -59,8 +59,10 @@ def _explain_one(detail: ErrorDetails, data: Any) -> str:
         return f"{key}.type is {context['tag']!r}; allowed are {context['expected_tags']}"
     if kind == "value_error":
         problem = str(context["error"])
-        untold = isinstance(detail["input"], dict | list) or detail["loc"][-1] in SECRET
-        return f"{key}: {problem}" if untold else f"{key} is {detail['input']!r}; {problem}"
+        given = detail["input"]
+        long = isinstance(given, dict) or (isinstance(given, list) and any(isinstance(one, dict) for one in given))
+        untold = long or detail["loc"][-1] in SECRET
+        return f"{key}: {problem}" if untold else f"{key} is {given!r}; {problem}"
     return f"{key or 'the recipe'} is {_shorten(detail['input'])}; allowed is {_allowed(detail)}"
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from trimpi.recipe.evaluation import EvaluationConfig
 from trimpi.recipe.model import ModelConfig
-from trimpi.recipe.rl import BASE, CURRENT, INPUT
+from trimpi.recipe.model_names import BASE, CURRENT, INPUT
 from trimpi.recipe.stages import RlConfig, StageConfig, TrainingConfig
 from trimpi.recipe.strict import StrictModel, describe_unknown
 from trimpi.recipe.synth import SynthConfig
@@ -66,10 +66,11 @@ class Recipe(StrictModel):
     @classmethod
     def _models_that_are_there(cls, stages: list[TrainingConfig]) -> list[TrainingConfig]:
         for number, stage in enumerate(stages):
-            allowed = [CURRENT, INPUT, BASE, *dict.fromkeys(earlier.type for earlier in stages[:number])]
-            if isinstance(stage, RlConfig) and stage.policy_aware_model not in allowed:
+            key, own = ("policy_aware_model", [CURRENT]) if isinstance(stage, RlConfig) else ("generator.model", [])
+            allowed = [*own, INPUT, BASE, *dict.fromkeys(earlier.type for earlier in stages[:number])]
+            if stage.reads not in allowed:
                 raise ValueError(
-                    f"policy_aware_model of stage {number + 1} is {stage.policy_aware_model!r}; allowed are "
-                    f"{', '.join(allowed)} (a stage before it by its type)"
+                    f"{key} of stage {number + 1} is {stage.reads!r}; allowed are {', '.join(allowed)} (a stage before "
+                    "it by its type)"
                 )
         return stages

@@ -173,9 +173,6 @@ class ReweightingTeacher(StrictModel):
 TeacherConfig = Annotated[ReverseKlTeacher | ReweightingTeacher, Field(discriminator="type")]
 """A frozen model with the policy in its prompt: the stage's input, or what `policy_aware_model` names."""
 
-CURRENT, INPUT, BASE = "current", "input", "base"
-"""Models that may see the policy: the one being trained, the stage's input, the recipe's. Others are named by stage."""
-
 
 class RewardWeights(StrictModel):
     """Weights of the two rewards; an RL reward is their weighted sum."""

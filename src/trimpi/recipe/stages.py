@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from trimpi.recipe.cots import CotSamplingConfig, ForwardCotConfig, ReverseCotConfig
+from trimpi.recipe.cots import CotSamplingConfig, ForwardCotConfig, ModelGeneratorConfig, ReverseCotConfig
+from trimpi.recipe.model_names import CURRENT, INPUT
 from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.rl import (
-    CURRENT,
     AdvantageConfig,
     AlgorithmConfig,
     GrpoConfig,
@@ -53,6 +53,11 @@ class TrainingConfig(StrictModel):
     gradient_checkpointing: bool = False
     checkpoint_every_steps: Count | None = None
     examples_per_policy: Count | None = None
+
+    @property
+    def reads(self) -> str:
+        """The model that the stage reads besides the one it trains, as `model_names` has it."""
+        return INPUT
 
 
 class GeneralDataConfig(StrictModel):
@@ -103,6 +108,11 @@ class CotTrainingConfig(SupervisedConfig):
         if self.cot == "forward":
             return self.forward_cot
         return self.reverse_cot if self.cot == "reverse" else None
+
+    @property
+    def reads(self) -> str:
+        generator = self.cot_sampling.generator if self.cot_sampling else None
+        return generator.model if isinstance(generator, ModelGeneratorConfig) else INPUT
 
 
 class VmCptConfig(CotTrainingConfig):
@@ -193,6 +203,10 @@ class RlConfig(TrainingConfig):
     max_new_tokens: Count = 512
     rewards: RewardWeights = Field(default_factory=RewardWeights)
     sampler: SamplerConfig = Field(default_factory=LocalSamplerConfig)
+
+    @property
+    def reads(self) -> str:
+        return self.policy_aware_model
 
     @property
     def total_group_size(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from trimpi.cot.store import COT_FILE, CotFiles
 from trimpi.errors import RunError
 from trimpi.evaluation.break_even_report import stage_cost, training_seconds
 from trimpi.evaluation.storage import read_json, read_jsonl
@@ -37,7 +38,8 @@ class CurvePoint:
 class SweepRun:
     """A finished run. `final` is its last model, or the base where there are no stages.
 
-    `rollouts` are completions sampled for RL, `rl_seconds` its wall time; None where a manifest does not tell.
+    `rollouts` are completions sampled to learn from, by RL or as chains of thought. `rl_seconds` is RL's wall time;
+    None where a manifest does not tell.
     """
 
     name: str
@@ -53,7 +55,8 @@ class SweepRun:
 
     @property
     def rollouts(self) -> int:
-        return sum(sum(_rollouts_by_step(self.run, stage).values()) for stage in self.rl_stages)
+        rl = sum(sum(_rollouts_by_step(self.run, stage).values()) for stage in self.rl_stages)
+        return rl + sum(_sampled_cots(self.run, stage) for stage in self.run.stages)
 
     @property
     def rl_seconds(self) -> float | None:
@@ -144,8 +147,18 @@ def read_sweep(path: Path) -> SweepRuns:
 
 def _rollouts_by_step(run: RunRecord, stage: Stage) -> Counter[int]:
     """Lines of the stage's rollouts, which hold every completion that was sampled, used or not."""
-    path = run.folder / "stages" / f"{stage.number:02d}-{stage.name}" / "rollouts.jsonl"
+    path = _folder(run, stage) / "rollouts.jsonl"
     return Counter(int(line["step"]) for line in read_jsonl(path)) if path.is_file() else Counter()
+
+
+def _sampled_cots(run: RunRecord, stage: Stage) -> int:
+    """Completions of which a stage's chains of thought were chosen."""
+    counts = CotFiles(_folder(run, stage) / COT_FILE).counts
+    return sum(read_json(counts)["outcomes"].values()) if counts.is_file() else 0
+
+
+def _folder(run: RunRecord, stage: Stage) -> Path:
+    return run.folder / "stages" / f"{stage.number:02d}-{stage.name}"
 
 
 def _equal_steps(stage: Stage) -> list[float]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trimpi.recipe import CotTrainingConfig, Recipe, RlConfig, StageConfig
+from trimpi.recipe import CotTrainingConfig, Recipe, StageConfig
 from trimpi.run.data import fingerprint
 from trimpi.run.environment import describe_environment
 from trimpi.run.services import EvaluationRequest
@@ -26,7 +26,7 @@ def stage_key(recipe: Recipe, config: StageConfig, context: StageContext) -> str
         kind="stage",
         config=config.model_dump(mode="json"),
         cots=_cots(config),
-        policy_aware_model=_policy_aware_model(config, context),
+        reads=_model_read(config, context),
         seed=context.seed,
         instruction=context.instruction,
         engine=context.engine,
@@ -81,9 +81,9 @@ def _cots(config: StageConfig) -> str | None:
     return hashlib.sha256(Path(config.cot).read_bytes()).hexdigest()
 
 
-def _policy_aware_model(config: StageConfig, context: StageContext) -> str | None:
+def _model_read(config: StageConfig, context: StageContext) -> str | None:
     """The content of a model that a stage reads beside its input."""
-    path = context.earlier_models.get(config.policy_aware_model) if isinstance(config, RlConfig) else None
+    path = context.earlier_models.get(config.reads)
     return None if path is None else model_content(path)
 
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedModel
 
 from sampling.scripted_server import Body, Reply, fails, says, serving
 from stages.stage_runs import SUPERVISED, lines, run, stage_context
-from tiny_task import ColorTask
+from tiny_task import ColorTask, save_tiny_model
 from trimpi.errors import DataError, EndpointError
-from trimpi.recipe import CotSftConfig, EndpointConfig, ForwardCotConfig, ReverseCotConfig
+from trimpi.models import load_model
+from trimpi.recipe import CotSftConfig, EndpointConfig, ForwardCotConfig, ModelGeneratorConfig, ReverseCotConfig
 from trimpi.rewards.response import write_response
 from trimpi.sampling.scripted import ScriptedSampler
 from trimpi.stages import run_stage
@@ -45,6 +48,24 @@ def test_forward_chains_of_thought_are_sampled_once_with_the_policy_and_kept_wit
 
     run(FORWARD, tmp_path, "stage", task=task)
     assert len(made) == 1, "a stage that goes on does not sample again"
+
+
+@pytest.mark.parametrize("named", ["input", "base"])
+def test_the_model_named_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    other = save_tiny_model(tmp_path / "other", seed=7)
+    asked = []
+
+    def sampler(model: PreTrainedModel, *_: object, **__: object) -> ScriptedSampler:
+        asked.append(model.get_input_embeddings().weight.detach().clone())
+        return ScriptedSampler([write_response("Seen.", "red")])
+
+    monkeypatch.setattr("trimpi.stages.supervised.cots.local_sampler", sampler)
+    generator = ModelGeneratorConfig(model=named)
+    config = CotSftConfig(**SUPERVISED, lora=None, cot="forward", forward_cot=ForwardCotConfig(generator=generator))
+    context = stage_context(tmp_path, "stage", task=ColorTask(tmp_path / "images"))
+    run_stage(config, replace(context, earlier_models={"base": other}))
+    expected = load_model(other if named == "base" else context.model_path).get_input_embeddings().weight
+    assert asked[0].equal(expected)
 
 
 def test_a_model_that_is_never_right_gives_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

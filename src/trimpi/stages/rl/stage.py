@@ -111,7 +111,7 @@ def _frozen_model(config: RlConfig, context: StageContext) -> PreTrainedModel | 
     """The model that sees the policy where that is not the one being trained; a resumed stage reads the same one."""
     if config.teacher is None and config.policy_aware_model == CURRENT:
         return None
-    path = context.earlier_models.get(config.policy_aware_model, context.model_path)
+    path = context.earlier_models.get(config.reads, context.model_path)
     return load_model(path, dtype=context.model.dtype, attn=context.model.attention)
 
 

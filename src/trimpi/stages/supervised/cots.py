@@ -20,6 +20,7 @@ from trimpi.cot.generate import (
 from trimpi.cot.gold import gold_cots
 from trimpi.cot.sampled import SampledCots, merge_cots
 from trimpi.cot.store import COT_FILE, CotFiles, CotRecord, load_cots, save_cots
+from trimpi.models import load_model
 from trimpi.recipe import CotTrainingConfig, EndpointConfig, SupervisedConfig
 from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.endpoint import Usage
@@ -38,8 +39,8 @@ def stage_cots(
 ) -> list[CotRecord] | None:
     """The chains of thought a stage learns; None for a stage that learns answers only.
 
-    Forward and reverse ones are sampled once, from the stage's input model or an endpoint, and kept in the stage's
-    folder with what became of the others.
+    Forward and reverse ones are sampled once, from a model of the run or an endpoint, and kept in the stage's folder
+    with what became of the others.
     """
     if not isinstance(config, CotTrainingConfig):
         return None
@@ -86,6 +87,8 @@ def _sample(
     """Every process samples its share; the first one writes them all."""
     processes = PartialState()
     batch_size = config.cot_sampling.batch_size if config.cot_sampling else 1
+    if (path := context.earlier_models.get(config.reads)) is not None:
+        model = load_model(path, dtype=context.model.dtype, attn=context.model.attention)
     sampler = local_sampler(model, renderer, batch_size=batch_size, engine=context.engine)
     share = examples[processes.process_index :: processes.num_processes]
     seed = context.seed + processes.process_index
