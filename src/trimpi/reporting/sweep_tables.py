@@ -41,8 +41,8 @@ PAIRED_LEGEND = (
 )
 
 TOGETHER_LEGEND = (
-    "every point and seed that both methods have is one pair, with policies and requests of its own; t and p pairs: "
-    "Student's, of the pairs' differences. Points that share seeds are taken as independent",
+    "every point and seed that both methods have is one pair; t and p pairs: Student's, of the pairs' differences. "
+    "They take pairs as independent, which points of one seed are not where they share pictures or policies",
 )
 
 
