@@ -11,6 +11,7 @@ from typing import Any
 
 from trimpi.cot.generate import Generator
 from trimpi.cot.sampled import ControlTokenIn
+from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.recipe import CustomTaskConfig, SynthConfig
 from trimpi.rendering.prompts import Prompt, PromptWriter
@@ -19,7 +20,7 @@ from trimpi.sampling.sampler import Progress
 from trimpi.synth.checking import Vote, count_votes
 from trimpi.synth.cost import Cost, TokensOf, estimate
 from trimpi.synth.duplicates import Requests
-from trimpi.synth.pictures import digest, pictures
+from trimpi.synth.pictures import pictures
 from trimpi.synth.plan import WHOLE, Batch, batches, gaps
 from trimpi.synth.review import SETTLED, ReviewFile, ReviewRecord
 from trimpi.synth.writing import Proposal, Unreadable, answer_form, quote, read_reply, writing_prompt
@@ -113,9 +114,9 @@ class Round:
 
     def _alike(self, batch: Batch) -> list[str]:
         """The section's requests about the same picture: about another, the same words are another request."""
-        shown = [] if batch.image is None else [digest(batch.image)]
+        shown = [] if batch.image is None else [file_digest(batch.image)]
         written = self._written[batch.policy, batch.section]
-        return list(dict.fromkeys(one.prompt for one in written if [*map(digest, one.all_images)] == shown))
+        return list(dict.fromkeys(one.prompt for one in written if [*map(file_digest, one.all_images)] == shown))
 
     def _proposed(
         self, batch: Batch, read: Proposal | Unreadable, control_token_in: ControlTokenIn

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.evaluation.storage import write_atomically
 from trimpi.policies import Policy
@@ -18,7 +19,7 @@ from trimpi.recipe.rewards import FunctionReward, JsonReward
 from trimpi.recipe.yaml_text import write_yaml
 from trimpi.run.data import write_policies
 from trimpi.run.directory import RunDirectory
-from trimpi.tasks.custom.places import digest, inside
+from trimpi.tasks.custom.places import inside
 from trimpi.tasks.custom.row_writer import example_row, write_rows
 from trimpi.types import Example
 from trimpi.update.rows import SortedRows
@@ -68,7 +69,7 @@ class VersionFolder:
         """Of everything that a person may edit in `task`."""
         digests = hashlib.sha256()
         for file in sorted(path for path in self.task.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-            digests.update(f"{file.relative_to(self.task).as_posix()} {digest(file)}\n".encode())
+            digests.update(f"{file.relative_to(self.task).as_posix()} {file_digest(file)}\n".encode())
         return digests.hexdigest()
 
 
@@ -122,7 +123,7 @@ def _row_in(folder: Path, example: Example) -> dict[str, Any]:
     """The row, its images copied into the folder under names made of their content."""
     names = []
     for image in example.all_images:
-        name = f"{PHOTOS}/{digest(image)[:16]}{image.suffix}"
+        name = f"{PHOTOS}/{file_digest(image)[:16]}{image.suffix}"
         if not (folder / name).is_file():
             (folder / PHOTOS).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(image, folder / name)

@@ -10,6 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from trimpi.digest import file_digest
 from trimpi.errors import DataError, RunError
 from trimpi.evaluation.storage import read_json
 from trimpi.policies import Policy, load_policy
@@ -19,7 +20,6 @@ from trimpi.recipe import CustomTaskConfig, Recipe, load_recipe
 from trimpi.run.data import SPLITS
 from trimpi.run.directory import RunDirectory
 from trimpi.tasks.custom.folder import PolicyFile, read_policies
-from trimpi.tasks.custom.places import digest
 from trimpi.tasks.custom.row_writer import example_row
 from trimpi.types import Example, Split
 from trimpi.update.difference import compare_policies
@@ -238,7 +238,7 @@ def _answers(examples: Sequence[Example], *, without: Sequence[Example]) -> dict
 
 def _inputs(parent: Version, policy: Policy, given: Mapping[Split, Sequence[Example]], request: UpdateRequest) -> str:
     rows = {
-        split: [{**example_row(one), "images": list(map(digest, one.all_images))} for one in examples]
+        split: [{**example_row(one), "images": list(map(file_digest, one.all_images))} for one in examples]
         for split, examples in given.items()
     }
     made = [parent.number, policy.name, policy.content_hash, rows, request.answers_stand, request.replay]
