@@ -15,7 +15,6 @@ from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.recipe import CustomTaskConfig, SynthConfig
 from trimpi.rendering.prompts import Prompt, PromptWriter
-from trimpi.rewards.response import write_response
 from trimpi.sampling.sampler import Progress
 from trimpi.synth.checking import Vote, count_votes
 from trimpi.synth.cost import Cost, TokensOf, estimate
@@ -23,6 +22,7 @@ from trimpi.synth.duplicates import Requests
 from trimpi.synth.pictures import pictures
 from trimpi.synth.plan import WHOLE, Batch, batches, gaps
 from trimpi.synth.review import SETTLED, ReviewFile, ReviewRecord
+from trimpi.synth.rows import read_example
 from trimpi.synth.writing import Proposal, Unreadable, answer_form, quote, read_reply, writing_prompt
 from trimpi.tasks.custom.task import CustomTask
 from trimpi.types import Completion, Example
@@ -145,13 +145,10 @@ class Round:
 
     def _example(self, row: dict[str, Any], control_token_in: ControlTokenIn) -> Example:
         """Raises DataError for what could be no row, or is worth nothing by the reward."""
-        example = self._task.read_example(row, place=PLACE)
+        example = read_example(self._task, row, place=PLACE)
         held = control_token_in(example.prompt) or control_token_in(example.answer)
         if held is not None:
             raise DataError(f"{PLACE} holds {held!r}, which the model keeps for turns and images")
-        score = self._task.score(example, Completion(text=write_response("", example.answer), token_ids=()))
-        if score.outcome != "correct":
-            raise DataError(f"the answer {example.answer[:80]!r} is none by the reward: {score.reason}")
         return example
 
     def _checked(
