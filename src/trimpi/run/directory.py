@@ -16,6 +16,10 @@ from trimpi.recipe.yaml_text import parse_yaml
 
 BASE_NAME = "00-base"
 BREAK_EVEN_FILE = "break_even.json"
+VERSIONS_FILE = "versions.json"
+"""In a run that was updated: its versions."""
+UPDATE_FILE, UPDATE_RESULTS_FILE = "update.json", "results.json"
+"""Beside an update's run: what it changes, and what it did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from trimpi.recipe import CustomTaskConfig
 from trimpi.recipe.rewards import FunctionReward, JsonReward
 from trimpi.recipe.yaml_text import write_yaml
 from trimpi.run.data import write_policies
-from trimpi.run.directory import RunDirectory
+from trimpi.run.directory import UPDATE_FILE, UPDATE_RESULTS_FILE, RunDirectory
 from trimpi.tasks.custom.places import inside
 from trimpi.tasks.custom.row_writer import example_row, write_rows
 from trimpi.types import Example
@@ -51,11 +51,11 @@ class VersionFolder:
 
     @property
     def plan(self) -> Path:
-        return self.path / "update.json"
+        return self.path / UPDATE_FILE
 
     @property
     def results(self) -> Path:
-        return self.path / "results.json"
+        return self.path / UPDATE_RESULTS_FILE
 
     def train_files(self) -> tuple[Path, Path]:
         """Every training row of the version: trained on, and kept besides."""
