@@ -42,7 +42,8 @@ def update(
     """
     from trimpi.run.directory import RunDirectory
     from trimpi.run.processes import join_processes
-    from trimpi.update.preparing import UpdateRequest, check_rows, find_prepared, prepare_update
+    from trimpi.update.change import UpdateRequest
+    from trimpi.update.preparing import check_rows, find_prepared, prepare_update
     from trimpi.update.recipe import load_update_recipe
     from trimpi.update.versions import VersionHistory
 
