@@ -83,7 +83,7 @@ def _train(prepared: PreparedUpdate, recipe: Recipe, history: VersionHistory, pr
 
     quiet_libraries()
     services = production_services(processes, make_reporter(is_main=processes.is_main))
-    page = execute_run(recipe, prepared.folder.run.path, services=services)
+    page = execute_run(recipe, prepared.folder.run, services=services)
     if page is None:
         return
     result = finish_update(prepared, history, task_of(recipe))

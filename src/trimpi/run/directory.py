@@ -24,9 +24,10 @@ UPDATE_FILE, UPDATE_RESULTS_FILE = "update.json", "results.json"
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """The paths of a run."""
+    """The paths of a run; `start_afresh` is what a person does who wants to begin it again."""
 
     path: Path
+    start_afresh: str = "give another --out"
 
     @property
     def recipe(self) -> Path:
@@ -95,8 +96,8 @@ class RunDirectory:
         differences = recipe_differences(recipe_data(recipe), recorded)
         if differences:
             raise RunError(
-                f"{self.path} was made from another recipe; {'; '.join(differences)}. "
-                "Give another --out to start afresh, or the recorded recipe to go on"
+                f"{self.path} was begun with other settings; {'; '.join(differences)}. "
+                f"Give those that are recorded to go on; to start afresh, {self.start_afresh}"
             )
 
     def _create(self) -> None:

@@ -18,13 +18,12 @@ from trimpi.stages.context import StageContext
 from trimpi.tasks.base import Task
 
 
-def execute_run(recipe: Recipe, out: Path, *, services: RunServices) -> Path | None:
-    """Carry out a recipe in `out`, or go on where an earlier attempt stopped; a finished part is never repeated.
+def execute_run(recipe: Recipe, run: RunDirectory, *, services: RunServices) -> Path | None:
+    """Carry out a recipe in `run`, or go on where an earlier attempt stopped; a finished part is never repeated.
 
     Several processes carry out stages together; everything else is the main process's, and the others wait. Returns the
-    report's path in the main process. Raises RunError when `out` is of another recipe, and what stages and tasks raise.
+    report's path in the main process. Raises RunError when `run` is of another recipe, and what stages and tasks raise.
     """
-    run = RunDirectory(out)
     main = services.processes.is_main
     held: AbstractContextManager[None] = run.locked() if main else nullcontext()
     with held:

@@ -38,6 +38,11 @@ class VersionFolder:
     path: Path
 
     @property
+    def root(self) -> Path:
+        """The run directory that is updated."""
+        return self.path.parent.parent.resolve()
+
+    @property
     def task(self) -> Path:
         return self.path / "task"
 
@@ -47,7 +52,8 @@ class VersionFolder:
 
     @property
     def run(self) -> RunDirectory:
-        return RunDirectory(self.path / "run")
+        run = self.path / "run"
+        return RunDirectory(run, start_afresh=f"delete {run}: policy, rows and recipe stay in {self.task}")
 
     @property
     def plan(self) -> Path:
