@@ -43,6 +43,7 @@ def update(
     from trimpi.run.directory import RunDirectory
     from trimpi.run.processes import join_processes
     from trimpi.update.change import UpdateRequest
+    from trimpi.update.moving import follow_begun
     from trimpi.update.preparing import check_rows, find_prepared, prepare_update
     from trimpi.update.recipe import load_update_recipe
     from trimpi.update.versions import VersionHistory
@@ -62,6 +63,7 @@ def update(
         if not prepare:
             check_rows(prepared)
             recipe = load_update_recipe(prepared.folder, overrides or ())
+            follow_begun(prepared.folder)
         processes.barrier()
         if prepare:
             typer.echo(

@@ -56,6 +56,7 @@ def prepare_update(history: VersionHistory, request: UpdateRequest) -> PreparedU
     again, kept = replayed(train, share=request.replay, seed=number)
     plan = {
         "number": number,
+        "root": str(history.root.resolve()),
         **_plan_of_policy(change),
         **_plan_of_rows(change, train, test, again),
         "inputs": change.inputs(),
