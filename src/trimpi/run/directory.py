@@ -110,3 +110,10 @@ class RunDirectory:
 def stage_name(number: int, kind: str) -> str:
     """The folder name of the `number`-th stage, counted from 1: it sorts in the order of the run."""
     return f"{number:02d}-{kind}"
+
+
+def evaluated_models(recipe: Recipe) -> list[str]:
+    """The models that a recipe has evaluated, in order; one without stages has no other than its base."""
+    names = [stage_name(number, stage.type) for number, stage in enumerate(recipe.stages, start=1)]
+    kept = names if recipe.evaluation.after == "every_stage" else names[-1:]
+    return [BASE_NAME, *kept] if recipe.evaluation.base or not kept else kept

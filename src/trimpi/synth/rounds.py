@@ -15,9 +15,10 @@ from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.recipe import CustomTaskConfig, SynthConfig
 from trimpi.rendering.prompts import Prompt, PromptWriter
+from trimpi.sampling.endpoint.cost import TokensOf
 from trimpi.sampling.sampler import Progress
 from trimpi.synth.checking import Vote, count_votes
-from trimpi.synth.cost import Cost, TokensOf, estimate
+from trimpi.synth.cost import Cost, estimate
 from trimpi.synth.duplicates import Requests
 from trimpi.synth.pictures import pictures
 from trimpi.synth.plan import WHOLE, Batch, batches, gaps
