@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +253,20 @@ def test_of_several_processes_the_main_one_alone_writes(
     monkeypatch.setattr("trimpi.run.processes.join_processes", Another)
     assert update(run, new_policy) == (0, "")
     assert not (run / "versions").exists() and not (run / "versions.json").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_update_together(run: Path, new_policy: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "trimpi"]
+    files = ["--train", str(new_policy / "train-v2.jsonl"), "--test", str(new_policy / "test-v2.jsonl")]
+    command = [*launcher, "update", str(run), str(new_policy / "policy-v2.md"), *files]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("version 2 is in use") == 1
+    manifest = json.loads((run / "versions" / "02" / "run" / "manifest.json").read_text())
+    assert manifest["processes"] == 2 and [stage["steps"] for stage in manifest["stages"]] == [1, 1]
+    assert VersionHistory(run).current.number == 2
 
 
 def test_rows_of_which_nobody_knows_what_decides_them_are_said(run: Path, new_policy: Path) -> None:
