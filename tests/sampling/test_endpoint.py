@@ -231,16 +231,18 @@ def test_a_second_interrupt_drops_what_is_under_way_and_the_process_ends(tmp_pat
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from sampling.test_endpoint import ask\n"
         "from trimpi.recipe import EndpointConfig\n"
-        "from trimpi.sampling.endpoint import Endpoint\n"
+        "from trimpi.sampling.endpoint import ChatRequest, Endpoint\n"
+        "from trimpi.types import Message\n"
+        "turns = [(Message(role='user', parts=(text,)),) for text in 'abcdef']\n"
+        "requests = [ChatRequest(messages=turn, temperature=1.0, max_tokens=8) for turn in turns]\n"
         "config = EndpointConfig(model='m', base_url=sys.argv[1], api_key_env=None)\n"
         "try:\n"
-        "    Endpoint(config, answers=Path(sys.argv[2])).complete([ask(text) for text in 'abcdef'])\n"
+        "    Endpoint(config, answers=Path(sys.argv[2])).complete(requests)\n"
         "except KeyboardInterrupt:\n"
         "    print('dropped')\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with serving(*[Reply(hang=True)] * 6) as server:
         command = [sys.executable, "-c", program, server.url, str(tmp_path / "answers.jsonl")]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
