@@ -15,7 +15,7 @@ import trimpi
 
 PACKAGE = Path(trimpi.__file__).parent
 LAYERS = (
-    ("errors", "types", "interval"),
+    ("errors", "types", "interval", "digest"),
     ("recipe",),
     ("policies", "rewards"),
     ("tasks", "rendering"),
@@ -38,6 +38,7 @@ TORCH_FREE = (
     "errors",
     "types",
     "interval",
+    "digest",
     "recipe",
     "policies",
     "rewards",

@@ -49,13 +49,26 @@ def test_the_cost_comes_first_and_what_is_accepted_becomes_rows(folder: Path) ->
         code, output = invoke("synth", recipe)  # nobody answers the question
         assert code != 0
         assert "at most 2 calls to write and 4 to answer" in output and "USD at 0.5 and 1.5 a million" in output
-        assert not server.asked
+        assert not server.asked and not (folder / "synth").exists()
         code, output = invoke("synth", recipe, "--yes")
         assert code == 0, output
         assert "2 pending" in output and "6 answers, 60 prompt tokens and 12 written" in output
     assert "2 rows added" in invoke("synth", "accept", recipe, "--all")[1]
     assert "nothing to write" in invoke("synth", recipe, "--yes")[1]
     assert "synth" not in recipe_data(load_recipe(Path(recipe))), "a run goes on after its settings change"
+
+
+def test_check_says_what_other_endpoints_would_be_asked(folder: Path) -> None:
+    recipe = write_recipe(folder, "batch_size: 2")
+    endpoint = "{type: endpoint, model: m, base_url: http://127.0.0.1:1/v1, api_key_env: null}"
+    stage = f"stages=[{{type: cot_sft, cot: reverse, reverse_cot: {{max_new_tokens: 500, generator: {endpoint}}}}}]"
+    code, output = invoke("check", recipe, stage, f"task.reward={{type: judge, endpoint: {endpoint}}}")
+    assert code == 0, output
+    assert "asked of endpoints, at most" in output
+    (line,) = (line.split() for line in output.splitlines() if "01-cot_sft: cot reverse" in line)
+    assert line[3:5] == ["m", "2"] and line[-1] == "1,000"
+    assert "evaluation: reward judge" in output
+    assert "asked of endpoints" not in invoke("check", recipe)[1]
 
 
 def test_the_model_itself_can_be_the_generator_and_what_it_cannot_is_said(folder: Path) -> None:

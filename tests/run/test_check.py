@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from run.fake_services import WordTask, make_recipe
 from trimpi.policies import Policy
+from trimpi.rendering.prompts import Prompt
 from trimpi.run.check import check_recipe
 from trimpi.types import Example
 
@@ -11,6 +12,9 @@ class LetterCounter:
 
     def prompt(self, example: Example, policy: Policy | None) -> int:
         return 10 if policy is None else 110
+
+    def chat(self, prompt: Prompt) -> int:
+        return 1
 
     def response(self, text: str) -> int:
         return len(text)

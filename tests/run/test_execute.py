@@ -16,6 +16,7 @@ from trimpi.evaluation import harness
 from trimpi.policies import load_policy
 from trimpi.recipe import Recipe, StageConfig, load_recipe
 from trimpi.run import execute_run
+from trimpi.run.directory import RunDirectory
 from trimpi.stages.context import StageContext, StageResult
 
 STAGES = ["01-vm_cpt", "02-cot_sft", "03-rl"]
@@ -24,7 +25,7 @@ STAGES = ["01-vm_cpt", "02-cot_sft", "03-rl"]
 def run(folder: Path, world: FakeWorld, recipe: Recipe | None = None) -> Path:
     """Carry out a recipe in folder/run, from a base model beside it."""
     out = folder / "run"
-    execute_run(recipe or make_recipe(), out, services=world.services(base_model(folder / "base")))
+    execute_run(recipe or make_recipe(), RunDirectory(out), services=world.services(base_model(folder / "base")))
     return out
 
 
@@ -250,7 +251,8 @@ def test_directory_in_use_is_refused(tmp_path: Path) -> None:
     class Meddler(FakeWorld):
         def point(self) -> None:
             with pytest.raises(RunError, match="another process works in"):
-                execute_run(make_recipe(), tmp_path / "run", services=FakeWorld().services(tmp_path / "base"))
+                services = FakeWorld().services(tmp_path / "base")
+                execute_run(make_recipe(), RunDirectory(tmp_path / "run"), services=services)
 
     run(tmp_path, Meddler())
 
@@ -312,12 +314,14 @@ def test_killed_process_leaves_the_directory_free(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from run.fake_services import FakeWorld, base_model, make_recipe\n"
         "from trimpi.run import execute_run\n"
+        "from trimpi.run.directory import RunDirectory\n"
         "class World(FakeWorld):\n"
         "    def point(self):\n"
         "        self.points += 1\n"
         "        if self.points == 8: os.kill(os.getpid(), signal.SIGKILL)\n"
         "folder = Path(sys.argv[1])\n"
-        "execute_run(make_recipe(), folder / 'run', services=World().services(base_model(folder / 'base')))\n"
+        "services = World().services(base_model(folder / 'base'))\n"
+        "execute_run(make_recipe(), RunDirectory(folder / 'run'), services=services)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     killed = subprocess.run([sys.executable, "-c", program, str(tmp_path / "killed")], env=environment)

@@ -8,6 +8,7 @@ from run.fake_services import FakeWorld, WordTask, base_model, make_recipe
 from trimpi.errors import DataError, EndpointError
 from trimpi.recipe import Recipe
 from trimpi.run import execute_run
+from trimpi.run.directory import RunDirectory
 from trimpi.run.inputs import validate_inputs
 
 ENDPOINT = {"type": "endpoint", "model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key_env": "TEST_KEY"}
@@ -31,12 +32,12 @@ def test_a_run_whose_chains_of_thought_are_written_needs_no_key_any_more(
     monkeypatch.delenv("TEST_KEY", raising=False)
     out, services = tmp_path / "run", FakeWorld().services(base_model(tmp_path / "base"))
     with pytest.raises(EndpointError):
-        execute_run(reverse_recipe(), out, services=services)
+        execute_run(reverse_recipe(), RunDirectory(out), services=services)
     monkeypatch.setenv("TEST_KEY", "k")
-    execute_run(reverse_recipe(), out, services=services)
+    execute_run(reverse_recipe(), RunDirectory(out), services=services)
     (out / "stages" / "01-cot_sft" / "cot.jsonl").write_text("")
     monkeypatch.delenv("TEST_KEY")
-    execute_run(reverse_recipe(), out, services=services)
+    execute_run(reverse_recipe(), RunDirectory(out), services=services)
 
 
 def test_a_file_of_chains_of_thought_is_read_beforehand(tmp_path: Path) -> None:

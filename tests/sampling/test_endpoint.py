@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -198,7 +202,9 @@ def test_so_many_requests_are_under_way_at_once_and_no_more(tmp_path: Path) -> N
     assert most == 3
 
 
-def test_an_interrupt_keeps_what_is_paid_for_and_what_is_under_way(tmp_path: Path) -> None:
+def test_an_interrupt_keeps_what_is_paid_for_and_what_is_under_way(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     under_way = threading.Event()
 
     def slow(body: Body) -> Reply:
@@ -215,9 +221,51 @@ def test_an_interrupt_keeps_what_is_paid_for_and_what_is_under_way(tmp_path: Pat
         with pytest.raises(KeyboardInterrupt):
             endpoint(server, tmp_path).complete(requests, progress=interrupt)
         assert texts(server) == ["a", "b"]
+        assert "waiting for the calls under way (1), which are paid for; Ctrl-C again drops them" in caplog.text
         answers = endpoint(server, tmp_path).complete(requests)
         assert texts(server) == list("abcdef"), "each was asked once, over both runs"
     assert [answer.text for answer in answers] == [f"to {text}" for text in "abcdef"]
+
+
+def test_a_second_interrupt_drops_what_is_under_way_and_the_process_ends(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from trimpi.recipe import EndpointConfig\n"
+        "from trimpi.sampling.endpoint import ChatRequest, Endpoint\n"
+        "from trimpi.types import Message\n"
+        "turns = [(Message(role='user', parts=(text,)),) for text in 'abcdef']\n"
+        "requests = [ChatRequest(messages=turn, temperature=1.0, max_tokens=8) for turn in turns]\n"
+        "config = EndpointConfig(model='m', base_url=sys.argv[1], api_key_env=None)\n"
+        "try:\n"
+        "    Endpoint(config, answers=Path(sys.argv[2])).complete(requests)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('dropped')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with serving(*[Reply(hang=True)] * 6) as server:
+        command = [sys.executable, "-c", program, server.url, str(tmp_path / "answers.jsonl")]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        try:
+            while len(server.asked) < 4:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.readline().startswith("interrupted: waiting for the calls under way (4)")
+            process.send_signal(signal.SIGINT)
+            said, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert (process.returncode, said, errors) == (0, "dropped\n", "")
+
+
+def test_how_many_calls_there_would_be_is_found_out_without_a_file(tmp_path: Path) -> None:
+    with serving(echo) as server:
+        asked = endpoint(server, tmp_path / "new")
+        assert asked.unanswered([ask("a"), ask("a"), ask("b")]) == 2
+        assert not (tmp_path / "new").exists()
+        asked.complete([ask("a")])
+        assert asked.unanswered([ask("a"), ask("b")]) == 1
 
 
 def test_the_same_request_is_paid_for_once_and_another_sample_is_another_request(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from run.fake_services import FakeWorld, Killed, base_model, make_recipe
 from trimpi.errors import RunError
 from trimpi.recipe import StageConfig, Sweep, SweepJob
 from trimpi.run import execute_run
+from trimpi.run.directory import RunDirectory
 from trimpi.stages.context import StageContext, StageResult
 from trimpi.sweep import SweepDirectory, execute_sweep
 from trimpi.sweep.locks import locked
@@ -75,7 +76,7 @@ def test_a_run_of_a_sweep_is_the_run_alone(tmp_path: Path) -> None:
     out = sweep(tmp_path, FakeWorld(), chosen)
     for job in chosen:
         alone = tmp_path / "alone" / job.name
-        execute_run(job.recipe, alone, services=FakeWorld().services(tmp_path / "base"))
+        execute_run(job.recipe, RunDirectory(alone), services=FakeWorld().services(tmp_path / "base"))
         assert files(out.run(job.name).path) == files(alone)
 
 

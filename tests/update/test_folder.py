@@ -18,7 +18,8 @@ from trimpi.recipe.rewards import ExactReward
 from trimpi.run.data import write_data
 from trimpi.run.directory import RunDirectory
 from trimpi.tasks.custom.task import CustomTask
-from trimpi.update.preparing import PreparedUpdate, UpdateRequest, prepare_update
+from trimpi.update.change import UpdateRequest
+from trimpi.update.preparing import PreparedUpdate, prepare_update
 from trimpi.update.recipe import load_update_recipe
 from trimpi.update.versions import Version, VersionHistory
 
@@ -183,6 +184,20 @@ def test_a_kill_while_a_folder_is_replaced_leaves_no_half_of_one(
             prepare(run, replay=2)
     assert prepare(run, replay=2).folder.train_files()[0].is_file()
     assert not list((run / "versions").glob(".*.partial"))
+
+
+def test_what_was_prepared_from_something_else_says_what_and_how_to_go_on(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    folder = prepare(run).folder
+    (folder.task / "policy.md").touch()
+    (folder.task / "note.txt").write_text("Mine.")
+    given = write(tmp_path / "train.jsonl", [{**rows(1, "train")[0], "images": [], "answer": "up"}])
+    with pytest.raises(RunError) as refusal:
+        prepare(run, replay=2, train=given)
+    said = str(refusal.value)
+    assert "has been edited since" in said and "replay: given 2, recorded 1.0" in said
+    assert "train: given '1 rows " in said and "recorded '0 rows " in said and "answers_stand" not in said
+    assert f"delete {folder.path} to prepare it afresh" in said
 
 
 def test_refusals(tmp_path: Path) -> None:

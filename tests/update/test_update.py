@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -179,16 +182,55 @@ def test_what_was_prepared_is_replaced_until_it_is_edited(run: Path, new_policy:
 def test_a_stopped_update_goes_on_and_is_in_use_only_when_it_is_measured(
     run: Path, new_policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    interrupted(run, new_policy, monkeypatch)
+    assert VersionHistory(run).current.number == 1
+    code, output = update(run, new_policy)
+    assert code == 0 and "finished before, kept" in output
+    assert VersionHistory(run).current.number == 2
+
+
+def interrupted(run: Path, new: Path, monkeypatch: pytest.MonkeyPatch, *settings: str) -> None:
+    """An update that is trained, and stopped before it is measured."""
+
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr("trimpi.update.finishing.finish_update", interrupt)
-        code, _ = update(run, new_policy)
-    assert code == 130 and VersionHistory(run).current.number == 1
+        code, output = update(run, new, *settings)
+    assert code == 130, output
+
+
+def test_a_prepared_update_goes_on_where_its_run_was_moved(run: Path, new_policy: Path) -> None:
+    assert update(run, new_policy, "--prepare")[0] == 0
+    moved = run.rename(run.with_name("moved"))
+    code, output = update(moved, new_policy)
+    assert code == 0, output
+    manifest = json.loads((moved / "versions" / "02" / "run" / "manifest.json").read_text())
+    assert manifest["model"]["resolved"] == str((moved / "stages" / "02-cot_sft").resolve())
+
+
+def test_a_begun_update_goes_on_where_its_run_was_moved(
+    run: Path, new_policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(run, new_policy, monkeypatch)
+    once = run.rename(run.with_name("once"))
+    interrupted(once, new_policy, monkeypatch)
+    twice = once.rename(run.with_name("twice"))
+    code, output = update(twice, new_policy)
+    assert code == 0 and output.count("finished before, kept") == 2, output
+
+
+def test_a_begun_update_goes_on_with_its_settings_alone(
+    run: Path, new_policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(run, new_policy, monkeypatch, "stages.1.epochs=2")
     code, output = update(run, new_policy)
-    assert code == 0 and "finished before, kept" in output
-    assert VersionHistory(run).current.number == 2
+    assert code == 2 and "stages.1.epochs: given 1.0, recorded 2.0" in output and "--out" not in output
+    folder = run / "versions" / "02"
+    assert f"to start afresh, delete {folder / 'run'}: policy, rows and recipe stay in {folder / 'task'}" in output
+    code, output = update(run, new_policy, "stages.1.epochs=2")
+    assert code == 0 and output.count("finished before, kept") == 2, output
 
 
 def test_one_process_at_a_time_updates_a_run(run: Path, new_policy: Path) -> None:
@@ -211,6 +253,20 @@ def test_of_several_processes_the_main_one_alone_writes(
     monkeypatch.setattr("trimpi.run.processes.join_processes", Another)
     assert update(run, new_policy) == (0, "")
     assert not (run / "versions").exists() and not (run / "versions.json").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_update_together(run: Path, new_policy: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "trimpi"]
+    files = ["--train", str(new_policy / "train-v2.jsonl"), "--test", str(new_policy / "test-v2.jsonl")]
+    command = [*launcher, "update", str(run), str(new_policy / "policy-v2.md"), *files]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("version 2 is in use") == 1
+    manifest = json.loads((run / "versions" / "02" / "run" / "manifest.json").read_text())
+    assert manifest["processes"] == 2 and [stage["steps"] for stage in manifest["stages"]] == [1, 1]
+    assert VersionHistory(run).current.number == 2
 
 
 def test_rows_of_which_nobody_knows_what_decides_them_are_said(run: Path, new_policy: Path) -> None:

@@ -25,20 +25,20 @@ def run(
     from trimpi.cli.progress import make_reporter
     from trimpi.cli.services import production_services, quiet_libraries
     from trimpi.run import execute_run
+    from trimpi.run.directory import RunDirectory
     from trimpi.run.processes import join_processes
 
     quiet_libraries()
-    run_dir = out or Path("runs") / recipe.name
+    directory = RunDirectory(out or Path("runs") / recipe.name)
     processes = join_processes()
     services = production_services(processes, make_reporter(is_main=processes.is_main))
-    page = execute_run(recipe, run_dir, services=services)
+    page = execute_run(recipe, directory, services=services)
     if page is not None:
         from trimpi.cli.tables import break_even_table
         from trimpi.evaluation.storage import read_json
         from trimpi.reporting.tables import results_table
-        from trimpi.run.directory import RunDirectory
 
-        Console().print(results_table(run_dir))
-        if RunDirectory(run_dir).break_even.is_file():
-            Console().print(break_even_table(read_json(RunDirectory(run_dir).break_even)))
+        Console().print(results_table(directory.path))
+        if directory.break_even.is_file():
+            Console().print(break_even_table(read_json(directory.break_even)))
         typer.echo(f"report: {page}")

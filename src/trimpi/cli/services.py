@@ -6,16 +6,17 @@ import gc
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trimpi.errors import EndpointError
 from trimpi.evaluation.results import EFFICIENCY
-from trimpi.policies import Policy
+from trimpi.policies import Policy, join_texts
 from trimpi.recipe import CustomTaskConfig, Recipe, StageConfig
 from trimpi.recipe.rewards import JudgeReward
-from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
+from trimpi.rendering.prompts import DEFAULT_INSTRUCTION, Prompt
 from trimpi.run.check import TokenCounter
 from trimpi.run.processes import Processes
 from trimpi.run.services import EvaluationRequest, Progress, Reporter, RunServices
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from trimpi.sampling.sampler import Sampler
 
 CACHE_VARIABLE = "TRIMPI_CACHE"
+SYSTEM = Message(role="system", parts=("You are a helpful assistant.",))
+"""For chats without one: what the templates of common models put there."""
 
 
 def production_services(processes: Processes, reporter: Reporter) -> RunServices:
@@ -236,7 +239,14 @@ class _RendererTokens:
         self._renderer = renderer
 
     def prompt(self, example: Example, policy: Policy | None) -> int:
-        return len(self._renderer.prompt_ids(self._renderer.prompt(example, policy)))
+        return self.chat(self._renderer.prompt(example, policy))
+
+    def chat(self, prompt: Prompt) -> int:
+        """As the renderer takes chats: with a system turn, and texts in one piece."""
+        given = prompt.messages
+        whole = given if given[0].role == "system" else (SYSTEM, *given)
+        messages = tuple(replace(message, parts=join_texts(message.parts)) for message in whole)
+        return len(self._renderer.prompt_ids(replace(prompt, messages=messages)))
 
     def response(self, text: str) -> int:
         return len(self._renderer.response_ids(text))

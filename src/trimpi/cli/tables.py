@@ -15,6 +15,7 @@ from trimpi.evaluation.results import SuiteResult
 from trimpi.interval import wilson_interval
 from trimpi.recipe import BreakEvenConfig
 from trimpi.run.check import CheckResult, PolicySummary
+from trimpi.run.endpoint_calls import EndpointUse
 from trimpi.update.results import UpdateResult
 from trimpi.update.versions import VersionHistory
 
@@ -159,7 +160,9 @@ def break_even_table(report: Mapping[str, Any]) -> Table:
 
 
 def check_tables(result: CheckResult, prices: BreakEvenConfig) -> list[Table]:
-    """Policies, splits and stages of a checked recipe; rules its examples exercise, and what was left out, if any."""
+    """Policies, splits and stages of a checked recipe; rules its examples exercise, what was left out, and what is
+    asked of endpoints, if any.
+    """
     policies = _table(
         "policies", "policy", "parts", "images", "tokens", "of images", "of the prompt", "a year in prompts"
     )
@@ -199,7 +202,21 @@ def check_tables(result: CheckResult, prices: BreakEvenConfig) -> list[Table]:
         for line in result.left_out:
             left_out.add_row(escape(line))
         tables.insert(-1, left_out)
+    if result.endpoints:
+        tables.append(_endpoints_table(result.endpoints))
     return tables
+
+
+def _endpoints_table(uses: Sequence[EndpointUse]) -> Table:
+    table = _table("asked of endpoints, at most", "part", "model", "calls", "prompt tokens, about", "written, at most")
+    table.caption = (
+        "tokens as the recipe's model counts them; an endpoint counts its own way, and has no price in the recipe. "
+        "Nothing that was answered before is asked again"
+    )
+    for use in uses:
+        numbers = (use.calls.number, use.calls.prompt_tokens, use.calls.written_tokens)
+        table.add_row(use.part, escape(use.model), *(f"{number:,}" for number in numbers))
+    return table
 
 
 def _passages_table(policy: PolicySummary) -> Table:

@@ -42,7 +42,9 @@ def update(
     """
     from trimpi.run.directory import RunDirectory
     from trimpi.run.processes import join_processes
-    from trimpi.update.preparing import UpdateRequest, check_rows, find_prepared, prepare_update
+    from trimpi.update.change import UpdateRequest
+    from trimpi.update.moving import follow_begun
+    from trimpi.update.preparing import check_rows, find_prepared, prepare_update
     from trimpi.update.recipe import load_update_recipe
     from trimpi.update.versions import VersionHistory
 
@@ -61,6 +63,7 @@ def update(
         if not prepare:
             check_rows(prepared)
             recipe = load_update_recipe(prepared.folder, overrides or ())
+            follow_begun(prepared.folder)
         processes.barrier()
         if prepare:
             typer.echo(
@@ -82,7 +85,7 @@ def _train(prepared: PreparedUpdate, recipe: Recipe, history: VersionHistory, pr
 
     quiet_libraries()
     services = production_services(processes, make_reporter(is_main=processes.is_main))
-    page = execute_run(recipe, prepared.folder.run.path, services=services)
+    page = execute_run(recipe, prepared.folder.run, services=services)
     if page is None:
         return
     result = finish_update(prepared, history, task_of(recipe))

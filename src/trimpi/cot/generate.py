@@ -37,15 +37,17 @@ def model_generator(sampler: Sampler, renderer: Renderer) -> Generator:
 
 
 def endpoint_generator(config: EndpointConfig, renderer: Renderer, *, answers: Path) -> Generator:
-    """The model behind an endpoint writes for the one of `renderer`; its answers are kept in the file `answers`.
-
-    The policy stands in the user turn: endpoints take no images in the system turn.
-    """
+    """The model behind an endpoint writes for the one of `renderer`; its answers are kept in the file `answers`."""
     return Generator(
         sampler=EndpointSampler(Endpoint(config, answers=answers)),
-        prompts=PromptWriter(instruction=renderer.instruction, policy_turn="user"),
+        prompts=endpoint_prompts(renderer.instruction),
         control_token_in=renderer.control_token_in,
     )
+
+
+def endpoint_prompts(instruction: str) -> PromptWriter:
+    """The policy stands in the user turn: endpoints take no images in the system turn."""
+    return PromptWriter(instruction=instruction, policy_turn="user")
 
 
 def sample_cots(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trimpi.errors import EndpointError
 from trimpi.evaluation.derived import Derivation, completion_of
@@ -29,6 +29,8 @@ from trimpi.types import Completion, Example, JudgedStep, Judgement, Message
 
 if TYPE_CHECKING:
     from trimpi.sampling.sampler import Progress
+
+Spread = TypeVar("Spread")
 
 ANSWERS_FILE = "referral_answers.jsonl"
 TAG = "language model's score"
@@ -120,7 +122,7 @@ def opinion_of(answer: Answer | EndpointError) -> Opinion:
     return Opinion(score=score, said=answer.text.strip(), missing=UNREAD if score is None else None)
 
 
-def spread(records: Sequence[ExampleRecord], number: int | None) -> list[ExampleRecord]:
+def spread(records: Sequence[Spread], number: int | None) -> list[Spread]:
     """So many of the records, at equal distances from the first on; all where there are no more, or with None."""
     if number is None or number >= len(records):
         return list(records)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from trimpi.recipe.cots import CotSamplingConfig, ForwardCotConfig, ModelGeneratorConfig, ReverseCotConfig
+from trimpi.recipe.cots import ForwardCotConfig, ModelGeneratorConfig, ReverseCotConfig
 from trimpi.recipe.model_names import CURRENT, INPUT
 from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.rl import (
@@ -103,7 +103,7 @@ class CotTrainingConfig(SupervisedConfig):
         raise ValueError(f"{hint}allowed are 'gold', 'forward', 'reverse', or the path of a .jsonl file")
 
     @property
-    def cot_sampling(self) -> CotSamplingConfig | None:
+    def cot_sampling(self) -> ForwardCotConfig | ReverseCotConfig | None:
         """How chains of thought are sampled; None where they are there already."""
         if self.cot == "forward":
             return self.forward_cot

@@ -11,9 +11,8 @@ from trimpi.evaluation.storage import read_json
 from trimpi.interval import wilson_interval
 from trimpi.reporting import wording
 from trimpi.reporting.measures import Measure
+from trimpi.run.directory import UPDATE_FILE, UPDATE_RESULTS_FILE
 
-PLAN_FILE = "update.json"
-RESULTS_FILE = "results.json"
 RUN_FOLDER = "run"
 KEYS = frozenset(("number", "parent", "policy", "sections", "rows", "replayed"))
 """What tells the plan of an update from another file of that name."""
@@ -64,7 +63,7 @@ class PolicyUpdate:
 def read_update(run_dir: Path) -> PolicyUpdate | None:
     """The update that a run directory belongs to; None for an ordinary run. Raises RunError for a damaged file."""
     run = run_dir.resolve()
-    plan_file, results_file = run.parent / PLAN_FILE, run.parent / RESULTS_FILE
+    plan_file, results_file = run.parent / UPDATE_FILE, run.parent / UPDATE_RESULTS_FILE
     if run.name != RUN_FOLDER or not plan_file.is_file():
         return None
     plan = read_json(plan_file)

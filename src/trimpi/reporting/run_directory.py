@@ -16,12 +16,12 @@ from trimpi.evaluation.results import EFFICIENCY_FILE, ExampleRecord, SuiteResul
 from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.policies import Policy, load_policy
 from trimpi.reporting.wording import SUITES, stage_label, suite_rank
+from trimpi.run.directory import BREAK_EVEN_FILE, VERSIONS_FILE
 
 BASE = "base"
-BREAK_EVEN_FILE = "break_even.json"
 SUITE_KEYS = frozenset(("suite", "n", "correct"))
 """What tells a suite's result from other measurements."""
-NO_MEASUREMENTS = frozenset(("manifest.json", "versions.json"))
+NO_MEASUREMENTS = frozenset(("manifest.json", VERSIONS_FILE))
 NUMBERED = re.compile(r"(?P<number>\d+)-(?P<name>.+)")
 
 

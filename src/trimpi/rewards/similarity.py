@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import cached_property, lru_cache
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from trimpi.digest import file_digest
 from trimpi.errors import ModelError
 
 if TYPE_CHECKING:
@@ -69,9 +69,8 @@ class BertScore:
 
     @cached_property
     def name(self) -> str:
-        with (self.folder / "model.safetensors").open("rb") as weights:
-            digest = hashlib.file_digest(weights, "sha256").hexdigest()
-        return f"BERTScore F1, {self._label}, layer {self._layer}, weights {digest[:12]}"
+        weights = file_digest(self.folder / "model.safetensors")
+        return f"BERTScore F1, {self._label}, layer {self._layer}, weights {weights[:12]}"
 
     def score(self, given: str, gold: str) -> float:
         given, gold = _one_line(given), _one_line(gold)

@@ -21,9 +21,11 @@ from trimpi.recipe import (
     StageConfig,
     VmCptConfig,
 )
+from trimpi.rendering.prompts import Prompt
 from trimpi.rewards.response import write_response
 from trimpi.run.data import SPLITS
 from trimpi.run.directory import stage_name
+from trimpi.run.endpoint_calls import EndpointUse, endpoint_uses
 from trimpi.run.inputs import validate_inputs
 from trimpi.tasks.base import Task
 from trimpi.tasks.findings import Finding
@@ -41,6 +43,10 @@ class TokenCounter(Protocol):
 
     def prompt(self, example: Example, policy: Policy | None) -> int:
         """Tokens of a prompt, policy-aware when a policy is given."""
+        ...
+
+    def chat(self, prompt: Prompt) -> int:
+        """Tokens of any prompt."""
         ...
 
     def response(self, text: str) -> int:
@@ -102,7 +108,8 @@ class StageSummary:
 class CheckResult:
     """`coverage`: for each section or rule, how many examples of each split it decides, where the task can say.
 
-    `left_out`: what of the source is in neither split, and why. `findings`: what is doubtful, place by place.
+    `left_out`: what of the source is in neither split, and why. `endpoints`: what is asked of models behind endpoints.
+    `findings`: what is doubtful, place by place.
     """
 
     policies: Sequence[PolicySummary]
@@ -110,6 +117,7 @@ class CheckResult:
     stages: Sequence[StageSummary]
     coverage: Mapping[str, Sequence[int]]
     left_out: Sequence[str]
+    endpoints: Sequence[EndpointUse]
     findings: Sequence[Finding]
 
 
@@ -128,6 +136,7 @@ def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes:
         ],
         coverage=_coverage(task),
         left_out=task.left_out,
+        endpoints=endpoint_uses(recipe, task, tokens.chat),
         findings=task.findings(),
     )
 

@@ -16,13 +16,18 @@ from trimpi.recipe.yaml_text import parse_yaml
 
 BASE_NAME = "00-base"
 BREAK_EVEN_FILE = "break_even.json"
+VERSIONS_FILE = "versions.json"
+"""In a run that was updated: its versions."""
+UPDATE_FILE, UPDATE_RESULTS_FILE = "update.json", "results.json"
+"""Beside an update's run: what it changes, and what it did."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """The paths of a run."""
+    """The paths of a run; `start_afresh` is what a person does who wants to begin it again."""
 
     path: Path
+    start_afresh: str = "give another --out"
 
     @property
     def recipe(self) -> Path:
@@ -91,8 +96,8 @@ class RunDirectory:
         differences = recipe_differences(recipe_data(recipe), recorded)
         if differences:
             raise RunError(
-                f"{self.path} was made from another recipe; {'; '.join(differences)}. "
-                "Give another --out to start afresh, or the recorded recipe to go on"
+                f"{self.path} was begun with other settings; {'; '.join(differences)}. "
+                f"Give those that are recorded to go on; to start afresh, {self.start_afresh}"
             )
 
     def _create(self) -> None:
@@ -105,3 +110,10 @@ class RunDirectory:
 def stage_name(number: int, kind: str) -> str:
     """The folder name of the `number`-th stage, counted from 1: it sorts in the order of the run."""
     return f"{number:02d}-{kind}"
+
+
+def evaluated_models(recipe: Recipe) -> list[str]:
+    """The models that a recipe has evaluated, in order; one without stages has no other than its base."""
+    names = [stage_name(number, stage.type) for number, stage in enumerate(recipe.stages, start=1)]
+    kept = names if recipe.evaluation.after == "every_stage" else names[-1:]
+    return [BASE_NAME, *kept] if recipe.evaluation.base or not kept else kept

@@ -10,7 +10,7 @@ from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run import manifest
 from trimpi.run.break_even import write_break_even
 from trimpi.run.data import write_data
-from trimpi.run.directory import BASE_NAME, RunDirectory, stage_name
+from trimpi.run.directory import BASE_NAME, RunDirectory, evaluated_models, stage_name
 from trimpi.run.inputs import validate_inputs
 from trimpi.run.logs import merge_logs
 from trimpi.run.services import RunServices, evaluation_request, is_evaluated
@@ -18,13 +18,12 @@ from trimpi.stages.context import StageContext
 from trimpi.tasks.base import Task
 
 
-def execute_run(recipe: Recipe, out: Path, *, services: RunServices) -> Path | None:
-    """Carry out a recipe in `out`, or go on where an earlier attempt stopped; a finished part is never repeated.
+def execute_run(recipe: Recipe, run: RunDirectory, *, services: RunServices) -> Path | None:
+    """Carry out a recipe in `run`, or go on where an earlier attempt stopped; a finished part is never repeated.
 
     Several processes carry out stages together; everything else is the main process's, and the others wait. Returns the
-    report's path in the main process. Raises RunError when `out` is of another recipe, and what stages and tasks raise.
+    report's path in the main process. Raises RunError when `run` is of another recipe, and what stages and tasks raise.
     """
-    run = RunDirectory(out)
     main = services.processes.is_main
     held: AbstractContextManager[None] = run.locked() if main else nullcontext()
     with held:
@@ -51,15 +50,8 @@ def _prepare(recipe: Recipe, run: RunDirectory, base_model: Path, services: RunS
     return task
 
 
-def _evaluated(recipe: Recipe) -> list[str]:
-    """The models that a recipe has evaluated, in order; one without stages has no other than its base."""
-    names = [stage_name(number, stage.type) for number, stage in enumerate(recipe.stages, start=1)]
-    kept = names if recipe.evaluation.after == "every_stage" else names[-1:]
-    return [BASE_NAME, *kept] if recipe.evaluation.base or not kept else kept
-
-
 def _is_judged(recipe: Recipe, run: RunDirectory) -> bool:
-    return all((run.evaluation(name) / "referral.json").is_file() for name in _evaluated(recipe))
+    return all((run.evaluation(name) / "referral.json").is_file() for name in evaluated_models(recipe))
 
 
 class _Execution:
@@ -77,13 +69,13 @@ class _Execution:
         self._names = [stage_name(number, stage.type) for number, stage in enumerate(recipe.stages, start=1)]
 
     def carry_out(self) -> Path | None:
-        if BASE_NAME in _evaluated(self._recipe):
+        if BASE_NAME in evaluated_models(self._recipe):
             self._evaluate(BASE_NAME, self._base_model, last=not self._names)
         parent, model_path = BASE_NAME, self._base_model
         for name, config in zip(self._names, self._recipe.stages, strict=True):
             self._stage(name, config, parent=parent, model_path=model_path)
             parent, model_path = name, self._run.stage(name)
-            if name in _evaluated(self._recipe):
+            if name in evaluated_models(self._recipe):
                 self._evaluate(name, model_path, last=name == self._names[-1])
         return self._finish() if self._main else None
 

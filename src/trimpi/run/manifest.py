@@ -27,7 +27,7 @@ def open_manifest(run: RunDirectory, recipe: Recipe, task: Task, *, base_model: 
             raise RunError(
                 f"the recipe of {run.path} no longer makes the data it was begun with (fingerprint "
                 f"{manifest['data']['fingerprint'][:12]} then, {data['fingerprint'][:12]} now): "
-                "the scenes or trimpi have changed; give another --out to start afresh"
+                f"rows, scenes or trimpi have changed; to start afresh, {run.start_afresh}"
             )
     else:
         manifest = {
@@ -77,7 +77,7 @@ def refuse_other_processes(run: RunDirectory, processes: int) -> None:
     if recorded != processes:
         raise RunError(
             f"{run.path} was begun with {recorded} processes and has stages left, but {processes} are running: "
-            "start as many as before, or give another --out"
+            f"start as many as before, or, to start afresh, {run.start_afresh}"
         )
 
 

@@ -97,7 +97,7 @@ class _Execution:
             begun = self._clock()
             services = sharing_services(self._services, job.recipe, job=job.name, store=self._folder.shared)
             try:
-                execute_run(job.recipe, run.path, services=services)
+                execute_run(job.recipe, run, services=services)
             except Busy:
                 raise
             except Exception as error:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from trimpi.digest import file_digest
 from trimpi.recipe import CotTrainingConfig, Recipe, StageConfig
 from trimpi.run.data import fingerprint
 from trimpi.run.environment import describe_environment
@@ -56,9 +57,7 @@ def model_content(path: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(path.iterdir()):
         if file.is_file() and not file.name.startswith(".") and file.name not in NOT_THE_MODEL:
-            with file.open("rb") as opened:
-                content = hashlib.file_digest(opened, "sha256").hexdigest()
-            digest.update(f"{file.name} {content}\n".encode())
+            digest.update(f"{file.name} {file_digest(file)}\n".encode())
     return digest.hexdigest()
 
 
@@ -78,7 +77,7 @@ def _cots(config: StageConfig) -> str | None:
     """The content of a file of chains of thought, which the stage's settings name by its path alone."""
     if not isinstance(config, CotTrainingConfig) or not config.cot.endswith(".jsonl"):
         return None
-    return hashlib.sha256(Path(config.cot).read_bytes()).hexdigest()
+    return file_digest(Path(config.cot))
 
 
 def _model_read(config: StageConfig, context: StageContext) -> str | None:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from trimpi.errors import DataError
 from trimpi.recipe import CustomTaskConfig
-from trimpi.rewards.response import write_response
 from trimpi.synth.review import ReviewFile, ReviewRecord
+from trimpi.synth.rows import read_example
 from trimpi.tasks.custom.places import inside
 from trimpi.tasks.custom.row_writer import write_text
 from trimpi.tasks.custom.task import CustomTask
-from trimpi.types import Completion
 
 
 def accept(task: CustomTask, source: CustomTaskConfig, *, pending: bool, reasoned: bool = False) -> int:
@@ -48,15 +47,12 @@ def _checked(task: CustomTask, place: str, record: ReviewRecord, *, reasoned: bo
     """The id of the row, which a person may have changed."""
     if record.row is None:
         raise DataError(f"{place}: it is accepted, but has no row: write one, or set status to rejected")
-    example = task.read_example(record.row, place=place)
+    example = read_example(task, record.row, place=place)
     if reasoned and example.cot is None:
         raise DataError(
             f"{place}: the row has no reasoning, which stages with cot: gold learn: write cot into row, or set status "
             "to rejected"
         )
-    score = task.score(example, Completion(text=write_response("", example.answer), token_ids=()))
-    if score.outcome != "correct":
-        raise DataError(f"{place}: the answer {example.answer[:80]!r} is none by the reward: {score.reason}")
     return example.id
 
 

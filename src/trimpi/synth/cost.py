@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from trimpi.recipe import SynthConfig
 from trimpi.rendering.prompts import Prompt
-
-SAMPLED_PROMPTS = 16
-"""About so many prompts of either kind are counted; all others are taken for their mean."""
-
-TokensOf = Callable[[Prompt], int]
+from trimpi.sampling.endpoint.cost import TokensOf, estimate_calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +33,16 @@ def estimate(
     tokens_of: TokensOf,
 ) -> Cost:
     """`writing` are the round's calls, `checking` prompts like those that answer its `requests`."""
-    checks = requests * config.samples
-    asked = len(writing) - paid
+    asked = estimate_calls(writing, number=len(writing) - paid, longest=config.max_new_tokens, tokens_of=tokens_of)
+    checks = estimate_calls(
+        checking, number=requests * config.samples, longest=config.answer_tokens, tokens_of=tokens_of
+    )
     return Cost(
         calls=len(writing),
         paid=paid,
-        checks=checks,
-        prompt_tokens=round(asked * _mean(writing, tokens_of) + checks * _mean(checking, tokens_of)),
-        written_tokens=asked * config.max_new_tokens + checks * config.answer_tokens,
+        checks=checks.number,
+        prompt_tokens=asked.prompt_tokens + checks.prompt_tokens,
+        written_tokens=asked.written_tokens + checks.written_tokens,
     )
 
 
@@ -54,8 +51,3 @@ def price_of(prompt_tokens: int, written_tokens: int, config: SynthConfig) -> fl
     if config.input_price is None or config.output_price is None:
         return None
     return (prompt_tokens * config.input_price + written_tokens * config.output_price) / 1e6
-
-
-def _mean(prompts: Sequence[Prompt], tokens_of: TokensOf) -> float:
-    sampled = prompts[:: max(1, len(prompts) // SAMPLED_PROMPTS)]
-    return fmean(map(tokens_of, sampled)) if sampled else 0.0

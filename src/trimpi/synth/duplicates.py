@@ -7,8 +7,8 @@ import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from trimpi.digest import file_digest
 from trimpi.rewards.texts import plain
-from trimpi.synth.pictures import digest
 from trimpi.types import Example
 
 NEAR = 0.8
@@ -68,4 +68,4 @@ def _seen(example: Example, name: str) -> _Seen:
 
 
 def _subject(example: Example) -> object:
-    return example.policy_name, tuple(map(digest, example.all_images))
+    return example.policy_name, tuple(map(file_digest, example.all_images))

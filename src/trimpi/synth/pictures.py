@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
+from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.recipe import SynthConfig
 from trimpi.tasks.custom.places import check_image
@@ -27,10 +26,10 @@ def pictures(task: CustomTask, folder: Path, config: SynthConfig) -> list[Path]:
         found = _in_folder(folder, config.image_folder)
     taken = [image for policy in task.policies.values() for image in policy.images]
     taken += [image for example in task.examples("test") for image in example.all_images]
-    shown = {digest(image) for image in taken}
+    shown = {file_digest(image) for image in taken}
     free: dict[str, Path] = {}
     for image in found:
-        free.setdefault(digest(image), image.resolve())
+        free.setdefault(file_digest(image), image.resolve())
     left = [image for key, image in free.items() if key not in shown]
     if config.images == "folder" and not left:
         raise DataError(
@@ -38,12 +37,6 @@ def pictures(task: CustomTask, folder: Path, config: SynthConfig) -> list[Path]:
             "there, or set synth.images to rows or none"
         )
     return left
-
-
-@lru_cache(maxsize=65_536)
-def digest(image: Path) -> str:
-    """SHA-256 of a file: the same picture under two names is one."""
-    return hashlib.sha256(image.read_bytes()).hexdigest()
 
 
 def _in_folder(folder: Path, named: str) -> list[Path]:

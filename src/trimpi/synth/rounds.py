@@ -11,17 +11,19 @@ from typing import Any
 
 from trimpi.cot.generate import Generator
 from trimpi.cot.sampled import ControlTokenIn
+from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.recipe import CustomTaskConfig, SynthConfig
 from trimpi.rendering.prompts import Prompt, PromptWriter
-from trimpi.rewards.response import write_response
+from trimpi.sampling.endpoint.cost import TokensOf
 from trimpi.sampling.sampler import Progress
 from trimpi.synth.checking import Vote, count_votes
-from trimpi.synth.cost import Cost, TokensOf, estimate
+from trimpi.synth.cost import Cost, estimate
 from trimpi.synth.duplicates import Requests
-from trimpi.synth.pictures import digest, pictures
+from trimpi.synth.pictures import pictures
 from trimpi.synth.plan import WHOLE, Batch, batches, gaps
 from trimpi.synth.review import SETTLED, ReviewFile, ReviewRecord
+from trimpi.synth.rows import read_example
 from trimpi.synth.writing import Proposal, Unreadable, answer_form, quote, read_reply, writing_prompt
 from trimpi.tasks.custom.task import CustomTask
 from trimpi.types import Completion, Example
@@ -113,9 +115,9 @@ class Round:
 
     def _alike(self, batch: Batch) -> list[str]:
         """The section's requests about the same picture: about another, the same words are another request."""
-        shown = [] if batch.image is None else [digest(batch.image)]
+        shown = [] if batch.image is None else [file_digest(batch.image)]
         written = self._written[batch.policy, batch.section]
-        return list(dict.fromkeys(one.prompt for one in written if [*map(digest, one.all_images)] == shown))
+        return list(dict.fromkeys(one.prompt for one in written if [*map(file_digest, one.all_images)] == shown))
 
     def _proposed(
         self, batch: Batch, read: Proposal | Unreadable, control_token_in: ControlTokenIn
@@ -144,13 +146,10 @@ class Round:
 
     def _example(self, row: dict[str, Any], control_token_in: ControlTokenIn) -> Example:
         """Raises DataError for what could be no row, or is worth nothing by the reward."""
-        example = self._task.read_example(row, place=PLACE)
+        example = read_example(self._task, row, place=PLACE)
         held = control_token_in(example.prompt) or control_token_in(example.answer)
         if held is not None:
             raise DataError(f"{PLACE} holds {held!r}, which the model keeps for turns and images")
-        score = self._task.score(example, Completion(text=write_response("", example.answer), token_ids=()))
-        if score.outcome != "correct":
-            raise DataError(f"the answer {example.answer[:80]!r} is none by the reward: {score.reason}")
         return example
 
     def _checked(

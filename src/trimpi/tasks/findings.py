@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trimpi.digest import file_digest
 from trimpi.types import Example, ImagePart, Part
 
 Place = Callable[[Example], str]
@@ -51,7 +51,7 @@ def _disagreeing(example: Example, first: Example, place: Place) -> Finding:
 def _equal_requests(examples: Iterable[Example]) -> list[list[Example]]:
     """Groups of two or more equal requests, in order. Pictures are read only where all else is equal, sizes too."""
     alike = _groups(examples, lambda image: image.stat().st_size)
-    return [group for candidates in alike for group in _groups(candidates, _digest)]
+    return [group for candidates in alike for group in _groups(candidates, file_digest)]
 
 
 def _groups(examples: Iterable[Example], seen: Callable[[Path], object]) -> list[list[Example]]:
@@ -68,7 +68,3 @@ def _content(example: Example, seen: Callable[[Path], object]) -> object:
 
 def _parts(parts: Iterable[Part], seen: Callable[[Path], object]) -> list[object]:
     return [seen(part.path) if isinstance(part, ImagePart) else part for part in parts]
-
-
-def _digest(image: Path) -> str:
-    return hashlib.sha256(image.read_bytes()).hexdigest()

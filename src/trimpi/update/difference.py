@@ -8,10 +8,10 @@ from difflib import unified_diff
 from itertools import islice
 from typing import Literal
 
+from trimpi.digest import file_digest
 from trimpi.policies.outline import OutlineSection
 from trimpi.policies.passages import Passage, split_policy
 from trimpi.tasks.custom.folder import PolicyFile
-from trimpi.tasks.custom.places import digest
 from trimpi.types import ImagePart
 
 ChangeKind = Literal["changed", "added", "removed"]
@@ -94,4 +94,4 @@ def _without_space(lines: Sequence[str]) -> list[str]:
 
 
 def _image(part: ImagePart) -> str:
-    return f"[image {digest(part.path)[:8]}]"
+    return f"[image {file_digest(part.path)[:8]}]"

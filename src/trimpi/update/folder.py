@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.evaluation.storage import write_atomically
 from trimpi.policies import Policy
@@ -17,8 +18,8 @@ from trimpi.recipe import CustomTaskConfig
 from trimpi.recipe.rewards import FunctionReward, JsonReward
 from trimpi.recipe.yaml_text import write_yaml
 from trimpi.run.data import write_policies
-from trimpi.run.directory import RunDirectory
-from trimpi.tasks.custom.places import digest, inside
+from trimpi.run.directory import UPDATE_FILE, UPDATE_RESULTS_FILE, RunDirectory
+from trimpi.tasks.custom.places import inside
 from trimpi.tasks.custom.row_writer import example_row, write_rows
 from trimpi.types import Example
 from trimpi.update.rows import SortedRows
@@ -37,6 +38,11 @@ class VersionFolder:
     path: Path
 
     @property
+    def root(self) -> Path:
+        """The run directory that is updated."""
+        return self.path.parent.parent.resolve()
+
+    @property
     def task(self) -> Path:
         return self.path / "task"
 
@@ -46,15 +52,16 @@ class VersionFolder:
 
     @property
     def run(self) -> RunDirectory:
-        return RunDirectory(self.path / "run")
+        run = self.path / "run"
+        return RunDirectory(run, start_afresh=f"delete {run}: policy, rows and recipe stay in {self.task}")
 
     @property
     def plan(self) -> Path:
-        return self.path / "update.json"
+        return self.path / UPDATE_FILE
 
     @property
     def results(self) -> Path:
-        return self.path / "results.json"
+        return self.path / UPDATE_RESULTS_FILE
 
     def train_files(self) -> tuple[Path, Path]:
         """Every training row of the version: trained on, and kept besides."""
@@ -68,7 +75,7 @@ class VersionFolder:
         """Of everything that a person may edit in `task`."""
         digests = hashlib.sha256()
         for file in sorted(path for path in self.task.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-            digests.update(f"{file.relative_to(self.task).as_posix()} {digest(file)}\n".encode())
+            digests.update(f"{file.relative_to(self.task).as_posix()} {file_digest(file)}\n".encode())
         return digests.hexdigest()
 
 
@@ -122,7 +129,7 @@ def _row_in(folder: Path, example: Example) -> dict[str, Any]:
     """The row, its images copied into the folder under names made of their content."""
     names = []
     for image in example.all_images:
-        name = f"{PHOTOS}/{digest(image)[:16]}{image.suffix}"
+        name = f"{PHOTOS}/{file_digest(image)[:16]}{image.suffix}"
         if not (folder / name).is_file():
             (folder / PHOTOS).mkdir(parents=True, exist_ok=True)
             shutil.copyfile(image, folder / name)

@@ -12,6 +12,7 @@ from trimpi.recipe import CustomTaskConfig, Recipe, SupervisedConfig, load_recip
 from trimpi.recipe.rewards import ChoiceReward
 from trimpi.tasks.custom.folder import read_policies
 from trimpi.update.folder import VersionFolder
+from trimpi.update.moving import follow_model
 from trimpi.update.rows import read_examples
 
 EPOCHS = {"vm_cpt": 0.25}
@@ -55,7 +56,7 @@ def load_update_recipe(folder: VersionFolder, overrides: Iterable[str] = ()) -> 
     Answers to choose from are those of all rows, trained on again or not, and the old ones, which are looked for too.
     Raises RecipeError for a recipe that leaves out what an update is measured by.
     """
-    recipe = load_recipe(folder.recipe, overrides)
+    recipe = follow_model(load_recipe(folder.recipe, overrides), Path(read_json(folder.plan)["root"]), folder)
     if not isinstance(recipe.task, CustomTaskConfig):
         raise RecipeError(f"task.type is {recipe.task.type} in {folder.recipe}; an update's is custom")
     if not recipe.stages or not recipe.evaluation.base or not set(SUITES) <= set(recipe.evaluation.suites):

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.tasks.custom.examples import example_of
 from trimpi.tasks.custom.folder import PolicyFile
-from trimpi.tasks.custom.places import digest
 from trimpi.tasks.custom.row_reader import read_lines, read_row
 from trimpi.tasks.custom.row_writer import example_row
 from trimpi.types import Example
@@ -101,7 +101,7 @@ def _content(example: Example) -> object:
     """What a row asks and answers; which sections decide it is no part of that."""
     row = example_row(example)
     row.pop("sections", None)
-    return {**row, "images": [digest(image) for image in example.all_images]}
+    return {**row, "images": [file_digest(image) for image in example.all_images]}
 
 
 def _under(example: Example, renamed: str, sections: Collection[str]) -> Example:

@@ -11,7 +11,7 @@ from typing import Any
 from trimpi.errors import RunError
 from trimpi.evaluation.break_even_report import training_seconds
 from trimpi.evaluation.storage import read_json, write_atomically
-from trimpi.run.directory import RunDirectory
+from trimpi.run.directory import UPDATE_FILE, VERSIONS_FILE, RunDirectory
 
 VERSIONS = "versions"
 FIRST = 1
@@ -41,7 +41,7 @@ class VersionHistory:
     def __init__(self, root: Path) -> None:
         """Raises RunError for what is no finished run with stages."""
         self.root = root
-        self._file = root / "versions.json"
+        self._file = root / VERSIONS_FILE
         self._first = _first_version(root)
 
     @property
@@ -95,7 +95,7 @@ class VersionHistory:
 
 def version_in_use(run: Path) -> RunDirectory:
     """The run directory of the version in use: of a run that was never updated, its own."""
-    file = run / "versions.json"
+    file = run / VERSIONS_FILE
     if not file.is_file():
         return RunDirectory(run)
     history = VersionHistory(run)
@@ -110,7 +110,7 @@ def trained_seconds(stages: Iterable[Mapping[str, Any]]) -> float:
 def _first_version(root: Path) -> Version:
     run = RunDirectory(root)
     folder = root.resolve().parent
-    if folder.parent.name == VERSIONS and (folder / "update.json").is_file():
+    if folder.parent.name == VERSIONS and (folder / UPDATE_FILE).is_file():
         raise RunError(f"{root} is version {folder.name} of {folder.parent.parent}: give that run")
     if not run.manifest.is_file():
         raise RunError(f"{root} is not a run directory: give one that `trimpi run` has finished")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
+from typing import Any
 
 from trimpi.errors import EndpointError
 from trimpi.recipe import EndpointConfig
@@ -17,8 +18,11 @@ from trimpi.sampling.endpoint.answers import Answer, AnswerStore, open_answers
 from trimpi.sampling.endpoint.client import ChatClient, Failure
 from trimpi.sampling.endpoint.pacing import Clock, Pace, retry_delay
 from trimpi.sampling.endpoint.requests import ChatRequest, request_body, request_key
+from trimpi.sampling.endpoint.threads import DaemonThreads
 from trimpi.sampling.sampler import Progress
 
+log = logging.getLogger("trimpi")
+WAITING = "interrupted: waiting for the calls under way (%d), which are paid for; Ctrl-C again drops them"
 PATIENCE = 3
 """Requests that fail one after the other before nothing more is sent."""
 LONGEST_WAIT = 600.0
@@ -60,15 +64,19 @@ class Endpoint:
         return usage_of(self._used.values())
 
     def unanswered(self, requests: Sequence[ChatRequest]) -> int:
-        """How many different requests `complete` would send."""
+        """How many different requests `complete` would send. Makes no file."""
+        keys = {request_key(request, self._config) for request in requests}
+        if not self._answers_path.exists():
+            return len(keys)
         with open_answers(self._answers_path) as store:
-            return len({key for key in (request_key(one, self._config) for one in requests) if store.get(key) is None})
+            return sum(store.get(key) is None for key in keys)
 
     def complete(self, requests: Sequence[ChatRequest], *, progress: Progress | None = None) -> list[Answer]:
         """One answer per request, in order; requests that are the same, `sample` too, share one.
 
         Only what the store does not hold is sent. Interrupted, or stopped by an EndpointError (no access, a refusal, no
-        answer after all retries), it lets requests under way finish, and keeps their answers.
+        answer after all retries), it lets requests under way finish, and keeps their answers; it says so when
+        interrupted, and a second interrupt drops them.
         """
         return [_or_raise(answer) for answer in self._answers(requests, patience=1, progress=progress)]
 
@@ -110,17 +118,17 @@ class Endpoint:
         except EndpointError as error:
             return dict.fromkeys(missing, error)
         try:
-            with ThreadPoolExecutor(max_workers=self._config.concurrency) as threads:
-                try:
-                    futures = {threads.submit(asking.ask, key, request): key for key, request in missing.items()}
-                    for future in as_completed(futures):
-                        future.result()
-                        if not asking.stop.is_set():
-                            done(futures[future])
-                except BaseException:
-                    asking.stop.set()
-                    threads.shutdown(wait=False, cancel_futures=True)
-                    raise
+            threads = DaemonThreads(lambda key: asking.ask(key, missing[key]), missing, count=self._config.concurrency)
+            try:
+                for key in threads.ended():
+                    if not asking.stop.is_set():
+                        done(key)
+            except BaseException as error:
+                asking.stop.set()
+                if isinstance(error, KeyboardInterrupt) and asking.under_way:
+                    log.warning(WAITING, asking.under_way)
+                threads.finish()
+                raise
         finally:
             asking.client.close()
         return {key: asking.failed.get(key, asking.last) for key in missing if asking.last is not None}
@@ -130,6 +138,7 @@ class _Asking:
     """What the threads of one call share. `stop` ends every wait, and nothing is sent after it.
 
     It is set by the `patience`-th request in a row that fails. `failed` are the requests that did, `last` the last one.
+    `under_way` counts those that are sent and not answered.
     """
 
     def __init__(
@@ -145,6 +154,7 @@ class _Asking:
         self._patience = patience
         self._in_a_row = 0
         self._counting = Lock()
+        self.under_way = 0
         self.failed: dict[str, EndpointError] = {}
         self.last: EndpointError | None = None
         self.stop = Event()
@@ -187,12 +197,21 @@ class _Asking:
                 return None
             body = body or request_body(request, self._config)
             try:
-                return self.client.send(body)
+                return self._send(body)
             except Failure as failure:
                 if attempt == self._config.retries:
                     raise self._give_up(f"does not answer a request (attempts: {attempt + 1})", failure) from None
                 self._wait_after(failure, attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def _send(self, body: dict[str, Any]) -> Answer:
+        with self._counting:
+            self.under_way += 1
+        try:
+            return self.client.send(body)
+        finally:
+            with self._counting:
+                self.under_way -= 1
 
     def _wait_after(self, failure: Failure, attempt: int) -> None:
         asked = failure.retry_after

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from trimpi.digest import file_digest
 from trimpi.errors import DataError
 from trimpi.recipe import EndpointConfig
 from trimpi.rendering.openai_chat import to_openai_chat
 from trimpi.types import ImagePart, Message
-
-HASHED_IMAGES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +59,6 @@ def _parameters(request: ChatRequest, config: EndpointConfig) -> dict[str, float
 
 def _digest(path: Path) -> str:
     try:
-        status = path.stat()
-        return _digest_of(path, status.st_mtime_ns, status.st_size)
+        return file_digest(path)
     except OSError as error:
         raise DataError(f"image {path} cannot be read: {error.strerror}") from None
-
-
-@lru_cache(maxsize=HASHED_IMAGES)
-def _digest_of(path: Path, modified: int, size: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from PIL import Image
@@ -29,11 +28,6 @@ def inside(folder: Path, named: str, *, what: str) -> Path:
     if not exists:
         raise DataError(f"{what} {named!r} does not exist in {folder}")
     return path
-
-
-def digest(file: Path) -> str:
-    """SHA-256 of a file's bytes: the same picture under two names is one."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def check_image(path: Path) -> None:
