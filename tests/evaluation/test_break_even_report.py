@@ -36,6 +36,11 @@ def test_an_attempt_that_resumed_stands_for_the_steps_before_it() -> None:
     assert stage_cost(manifest(resumed_from=5, preparation_seconds=0.0)).hours == 4.0
 
 
+def test_all_attempts_are_counted_where_they_were_logged() -> None:
+    assert stage_cost(manifest(resumed_from=5, training_seconds=2700.0)).hours == 4.0
+    assert stage_cost(manifest(resumed_from=10, seconds=1.0, training_seconds=2700.0)).hours == 4.0
+
+
 def test_an_attempt_that_trained_no_step_does_not_tell_the_time() -> None:
     assert stage_cost(manifest(resumed_from=10)).hours is None
 

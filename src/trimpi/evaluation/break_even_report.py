@@ -30,7 +30,8 @@ PER_TOKEN, ALONE, TOGETHER = "per_token", "own_machine", "own_machine_batch"
 class StageCost:
     """What one stage cost: `hours` of all its processes together, None where an interrupted stage does not tell.
 
-    `flops` are estimated, None where a stage's manifest has none.
+    Training counts whole; what is done beside it, as loading and saving, counts as the last attempt took for it. `flops`
+    are estimated, None where a stage's manifest has none.
     """
 
     name: str
@@ -39,7 +40,13 @@ class StageCost:
 
 
 def training_seconds(manifest: Mapping[str, Any]) -> float | None:
-    """Wall time of a complete stage's training; an attempt that resumed stands for the steps before it too."""
+    """Wall time of a complete stage's training, over all its attempts.
+
+    Where those before the last did not log theirs, the last stands for their steps too; None if it trained none.
+    """
+    logged: float | None = manifest.get("training_seconds")
+    if logged is not None:
+        return logged
     steps, resumed_from = manifest["steps"], manifest.get("resumed_from", 0)
     return manifest["seconds"] * steps / (steps - resumed_from) if steps > resumed_from else None
 
