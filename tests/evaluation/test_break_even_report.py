@@ -73,6 +73,19 @@ def test_stages_whose_time_is_not_known_are_named() -> None:
     assert "not counted, since their time is not known: 02-rl" in str(break_even_table(report).caption)
 
 
+def test_a_saving_of_seconds_that_is_noise_is_said_to_be() -> None:
+    noise = make_efficiency(intervals={"latency_saved": (-0.1, 0.1), "latency_saved_over_cached": (0.1, 0.2)})
+    ways = break_even_report(ASSUMED, noise, STAGES)["ways"]
+    assert {way: result["within_noise"] for way, result in ways.items()} == {
+        "per_token": False,
+        "own_machine": True,
+        "own_machine_batch": False,
+    }
+    assert ways["own_machine"]["words"].endswith("within the measurement's noise")
+    cached = ASSUMED.model_copy(update={"cache_hit_rate": 0.9})
+    assert not break_even_report(cached, noise, STAGES)["ways"]["own_machine"]["within_noise"], "most find it kept"
+
+
 def test_the_table_says_when_it_pays_and_what_was_assumed() -> None:
     table = break_even_table(break_even_report(ASSUMED, make_efficiency(), STAGES))
     assert table.title == "training cost 18.00 USD; when it has paid"

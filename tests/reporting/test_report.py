@@ -142,6 +142,20 @@ def test_policies_costs_and_provenance_are_on_the_page(tmp_path: Path) -> None:
         assert expected in text
 
 
+@pytest.mark.parametrize(("interval", "noise"), [((-0.05, 0.07), True), ((0.02, 0.07), False), (None, False)])
+def test_a_prefill_saving_within_noise_is_no_number(
+    tmp_path: Path, interval: tuple[float, float] | None, noise: bool
+) -> None:
+    run = build_fake_run(tmp_path)
+    for file in run.glob("eval/*/efficiency.json"):
+        changes = {} if interval is None else {"intervals": {"prefill_saved": interval}, "prefill_repeats": 15}
+        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    text = report(run).text
+    assert ("within noise" in text, "−64%" in text) == (noise, not noise)
+    assert ("paired runs: −7% to +5%" in text) == noise
+    assert ("run against run" in text, "the median of 15 forward passes" in text) == (interval is not None,) * 2
+
+
 def test_a_resumed_stage_is_shown_with_the_time_of_all_its_attempts(tmp_path: Path) -> None:
     run = build_fake_run(tmp_path)
     file = run / "stages" / "01-vm_cpt" / "manifest.json"
