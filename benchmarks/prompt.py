@@ -53,7 +53,7 @@ def run(subject: Subject, sizes: Sizes, progress: Callable[[int, int], None]) ->
                 contestant=name,
                 seconds=cost.prefill_seconds,
                 ratio=cost.prefill_seconds / free.prefill_seconds,
-                runs=result.examples * result.repeats,
+                runs=result.examples * (result.prefill_repeats or result.repeats),
                 facts={"prompt tokens": cost.mean_tokens},
             )
             for name, cost in ((FREE, free), (AWARE, aware))

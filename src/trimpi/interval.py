@@ -46,6 +46,21 @@ def normal_interval(values: Sequence[float], *, confidence: float = 0.95) -> tup
     return fmean(values) - margin, fmean(values) + margin
 
 
+def median_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of the median of one or more numbers, by ranks, whatever their distribution: (low, high).
+
+    With fewer than six, no two of them are as far apart as 95 % asks for: all of them lie within the interval.
+    """
+    n, ranked = len(values), sorted(values)
+    rank, tail = 0, 1
+    # The median lies outside the k-th from both ends as often as n throws of a fair coin show fewer than k of a side.
+    while 2 * tail <= (1 - confidence) * 2**n:
+        rank += 1
+        tail += comb(n, rank)
+    outermost = max(rank - 1, 0)
+    return ranked[outermost], ranked[n - 1 - outermost]
+
+
 def correlation_interval(correlation: float, n: int, *, confidence: float = 0.95) -> tuple[float, float] | None:
     """Fisher's interval of Pearson's correlation over `n` pairs; None for three or fewer, which say nothing."""
     if n <= 3:

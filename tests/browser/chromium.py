@@ -21,6 +21,8 @@ FLAGS = (
 )
 AXE_VARIABLE = "TRIMPI_AXE"
 """Names another axe.min.js than the one that selenium-axe-python brings."""
+WIDTHS = (1280, 390)
+"""Of a desktop's window, and of a phone, where charts and tables scroll."""
 SERIOUS = ("serious", "critical")
 
 

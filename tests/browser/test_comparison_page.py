@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from browser.chromium import Browser
+from browser.chromium import WIDTHS, Browser
 from reporting.fake_run import build_fake_run
 from trimpi.reporting.compare import compare_runs
 from trimpi.reporting.comparison_page import write_comparison_page
@@ -25,8 +25,11 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_comparison_is_one_accessible_page(browser: Browser, comparison: Path, axe: str, dark: bool) -> None:
-    browser.open(comparison, dark=dark)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_comparison_is_one_accessible_page(
+    browser: Browser, comparison: Path, axe: str, width: int, dark: bool
+) -> None:
+    browser.open(comparison, width=width, dark=dark)
     assert browser.violations(axe) == []
     assert browser.console() == [] and browser.requests() == [comparison.as_uri()]
 

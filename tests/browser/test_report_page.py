@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from browser.chromium import Browser
+from browser.chromium import WIDTHS, Browser
 from browser.hostile import LINE, MARKUP
 
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -23,8 +23,9 @@ def test_every_picture_shows(browser: Browser, page: Path) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, page: Path, axe: str, dark: bool) -> None:
-    browser.open(page, "#browse?suite=referral&outcome=wrong", dark=dark)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_serious(browser: Browser, page: Path, axe: str, width: int, dark: bool) -> None:
+    browser.open(page, "#browse?suite=referral&outcome=wrong", width=width, dark=dark)
     browser.run("document.querySelectorAll('details').forEach(details => { details.open = true; })")
     assert browser.violations(axe) == []
 

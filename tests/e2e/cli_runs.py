@@ -168,6 +168,9 @@ def without_clock(value: Any) -> Any:
 
 CLOCK_KEYS = (
     "seconds",
+    "training_seconds",
+    "prefill_repeats",
+    "intervals",
     "prefill_seconds",
     "seconds_per_token",
     "latency_seconds",

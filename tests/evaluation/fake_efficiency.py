@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from trimpi.evaluation.efficiency_result import EfficiencyResult, PromptCost, shares_saved
+from trimpi.evaluation.timing import Saving
+
+SAVINGS = {
+    "prefill_saved": Saving(share=0.8, interval=(0.78, 0.82)),
+    "latency_saved": Saving(share=0.3, interval=(0.2, 0.4)),
+    "prefill_saved_over_cached": Saving(share=0.5, interval=(0.4, 0.6)),
+    "latency_saved_over_cached": Saving(share=0.1, interval=(-0.1, 0.2)),
+}
 
 
 def make_cost(**changes: Any) -> PromptCost:
@@ -44,7 +52,8 @@ def make_efficiency(**changes: Any) -> EfficiencyResult:
         "batch": 16,
         **costs,
         "no_cache": None,
-        **shares_saved(costs),
+        **shares_saved(costs, SAVINGS),
+        "prefill_repeats": 15,
         "query_lengths": [],
         "no_longer_matters": {},
         "left_out": [],

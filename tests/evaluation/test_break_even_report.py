@@ -36,6 +36,11 @@ def test_an_attempt_that_resumed_stands_for_the_steps_before_it() -> None:
     assert stage_cost(manifest(resumed_from=5, preparation_seconds=0.0)).hours == 4.0
 
 
+def test_all_attempts_are_counted_where_they_were_logged() -> None:
+    assert stage_cost(manifest(resumed_from=5, training_seconds=2700.0)).hours == 4.0
+    assert stage_cost(manifest(resumed_from=10, seconds=1.0, training_seconds=2700.0)).hours == 4.0
+
+
 def test_an_attempt_that_trained_no_step_does_not_tell_the_time() -> None:
     assert stage_cost(manifest(resumed_from=10)).hours is None
 
@@ -66,6 +71,19 @@ def test_stages_whose_time_is_not_known_are_named() -> None:
     report = break_even_report(ASSUMED, make_efficiency(), [STAGES[0], StageCost(name="02-rl", hours=None, flops=None)])
     assert (report["training_hours"], report["hours_unknown"]) == (1.5, ["02-rl"])
     assert "not counted, since their time is not known: 02-rl" in str(break_even_table(report).caption)
+
+
+def test_a_saving_of_seconds_that_is_noise_is_said_to_be() -> None:
+    noise = make_efficiency(intervals={"latency_saved": (-0.1, 0.1), "latency_saved_over_cached": (0.1, 0.2)})
+    ways = break_even_report(ASSUMED, noise, STAGES)["ways"]
+    assert {way: result["within_noise"] for way, result in ways.items()} == {
+        "per_token": False,
+        "own_machine": True,
+        "own_machine_batch": False,
+    }
+    assert ways["own_machine"]["words"].endswith("within the measurement's noise")
+    cached = ASSUMED.model_copy(update={"cache_hit_rate": 0.9})
+    assert not break_even_report(cached, noise, STAGES)["ways"]["own_machine"]["within_noise"], "most find it kept"
 
 
 def test_the_table_says_when_it_pays_and_what_was_assumed() -> None:

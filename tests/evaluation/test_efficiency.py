@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluation.fake_efficiency import make_efficiency
+from evaluation.fake_efficiency import SAVINGS, make_efficiency
 from evaluation.fake_evaluation import SquareTask, TextPrompt, WordRenderer
 from trimpi.errors import DataError, RunError
 from trimpi.evaluation.efficiency_measurement import Measured, measure_ways
@@ -19,8 +22,9 @@ from trimpi.evaluation.efficiency_result import (
     query_point,
     serving_seconds,
     shares_saved,
+    within_noise,
 )
-from trimpi.evaluation.timing import Run, Timing
+from trimpi.evaluation.timing import Run, Saving, Timing, saving
 from trimpi.recipe import EfficiencyConfig, Engine
 
 FREE, AWARE, CACHED = "policy_free", "policy_aware", "policy_cached"
@@ -44,9 +48,8 @@ class KnownAnswers:
 
     no_cache: str | None = None
     kept_tokens: int = 6
-    new_tokens: int = 11
     engine: Engine = "prefix"
-    runs: list[tuple[str, list[TextPrompt]]] = field(default_factory=list)
+    runs: list[tuple[str, int, list[TextPrompt]]] = field(default_factory=list)
     kept: list[list[TextPrompt]] = field(default_factory=list)
 
     def from_nothing(self, prompts: Sequence[TextPrompt]) -> Run:  # type: ignore[override]
@@ -59,10 +62,24 @@ class KnownAnswers:
     def _run(self, way: str, prompts: Sequence[TextPrompt], kept: int) -> Run:
         first = sum(len(WordRenderer().prompt_ids(prompt)) - kept for prompt in prompts)
 
-        def run() -> Timing:
-            self.runs.append((way, list(prompts)))
-            written = 0.1 * (self.new_tokens - 1) * len(prompts)
+        def run(new_tokens: int) -> Timing:
+            self.runs.append((way, new_tokens, list(prompts)))
+            written = 0.1 * (new_tokens - 1) * len(prompts)
             return Timing(first_token=first, total=first + written, cached_tokens=kept * len(prompts))
+
+        return run
+
+
+class UnsteadyAnswers(KnownAnswers):
+    """On a machine whose speed changes from round to round."""
+
+    def _run(self, way: str, prompts: Sequence[TextPrompt], kept: int) -> Run:
+        steady, round_number = super()._run(way, prompts, kept), count()
+
+        def run(new_tokens: int) -> Timing:
+            slow = (0.01, 0.1, 0.03)[next(round_number) % 3]
+            timing = steady(new_tokens)
+            return replace(timing, first_token=slow * timing.first_token, total=slow * timing.total)
 
         return run
 
@@ -80,8 +97,12 @@ def measure(folder: Path, answers: KnownAnswers, *, context: int | None = None, 
 
 def test_the_same_requests_are_answered_each_way(tmp_path: Path) -> None:
     answers = KnownAnswers()
-    costs = measure(tmp_path, answers).costs
-    assert [way for way, _ in answers.runs] == [FREE, AWARE, CACHED] * 4, "two requests, each unmeasured and measured"
+    measured = measure(tmp_path, answers)
+    costs = measured.costs
+    counted = Counter((way, tokens) for way, tokens, _ in answers.runs)
+    # Two requests, each once unmeasured and once measured; prefills no more often either, since these take so long.
+    assert counted == {(way, tokens): 4 for way in (FREE, AWARE, CACHED) for tokens in (1, 11)}
+    assert measured.prefill_repeats == 1
     for way, tokens, kept in ((FREE, 8, 0), (AWARE, 14, 0), (CACHED, 14, 6)):
         cost = costs[way]
         assert cost is not None
@@ -160,16 +181,36 @@ def test_nothing_to_measure_is_refused(tmp_path: Path) -> None:
 
 def test_shares_are_of_what_the_policy_costs_in_the_prompt() -> None:
     efficiency = make_efficiency()
-    costs = {way: getattr(efficiency, way) for way in (FREE, AWARE, CACHED)}
-    shares = shares_saved(costs)
+    costs = {way: getattr(efficiency, way) for way in (FREE, AWARE)}
+    savings = {share: SAVINGS[share] for share in ("prefill_saved", "latency_saved")}
+    shares = shares_saved({**costs, CACHED: None}, savings)
     assert (shares["tokens_saved"], shares["prefill_saved"]) == pytest.approx((0.9, 0.8))
-    assert shares["prefill_saved_over_cached"] == pytest.approx(0.5)
-    assert shares_saved({**costs, CACHED: None})["prefill_saved_over_cached"] is None
+    assert shares["prefill_saved_over_cached"] is None
+    assert shares["intervals"] == {"prefill_saved": (0.78, 0.82), "latency_saved": (0.2, 0.4)}
+
+
+def test_a_saving_whose_interval_holds_nothing_saved_is_noise() -> None:
+    intervals = make_efficiency().intervals
+    assert within_noise(intervals, "latency_saved_over_cached") and not within_noise(intervals, "latency_saved")
+    assert not within_noise({}, "latency_saved"), "older results do not say"
+
+
+def test_slow_spells_of_the_machine_do_not_change_what_is_saved(tmp_path: Path) -> None:
+    answers = UnsteadyAnswers()
+    measured = measure(tmp_path, answers, examples=2, repeats=3)
+    assert measured.savings["prefill_saved"] == Saving(
+        share=pytest.approx(6 / 14), interval=(pytest.approx(6 / 14), pytest.approx(6 / 14))
+    )
 
 
 def point(added: int, *, aware: float, cached: float) -> Any:
     seconds = {FREE: 1.0, AWARE: aware, CACHED: cached}
-    return query_point(added, {FREE: 100, AWARE: 300, CACHED: 300}, seconds, seconds)
+    savings = {
+        f"{time}_saved{suffix}": saving([1.0], [paid])
+        for time in ("prefill", "latency")
+        for suffix, paid in (("", aware), ("_over_cached", cached))
+    }
+    return query_point(added, {FREE: 100, AWARE: 300, CACHED: 300}, seconds, seconds, savings)
 
 
 def test_the_policy_no_longer_matters_from_where_every_longer_request_saves_too_little() -> None:
@@ -192,6 +233,19 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "efficiency.json"
     path.write_text(result.to_json())
     assert load_efficiency(path) == result
+
+
+def test_a_result_without_intervals_is_read_as_it_is(tmp_path: Path) -> None:
+    points = [point(0, aware=2.0, cached=1.5)]
+    written = json.loads(make_efficiency(query_lengths=points).to_json())
+    for part in (written, *written["query_lengths"]):
+        del part["intervals"]
+    del written["prefill_repeats"]
+    path = tmp_path / "efficiency.json"
+    path.write_text(json.dumps(written))
+    result = load_efficiency(path)
+    assert (result.intervals, result.query_lengths[0].intervals, result.prefill_repeats) == ({}, {}, None)
+    assert result.prefill_saved == 0.8
 
 
 def test_an_older_result_is_refused_with_what_it_lacks(tmp_path: Path) -> None:

@@ -131,8 +131,8 @@ def test_the_clock_is_read_when_the_first_and_the_last_token_are_there(tmp_path:
     prompt = renderer.prompt(task.examples("test")[0])
     for engine in ("prefix", "plain"):
         clock = iter([10.0, 13.0, 20.0]).__next__
-        answers = timed_answers(model, renderer, new_tokens=4, engine=engine, clock=clock)  # type: ignore[arg-type]
-        assert answers.from_nothing([prompt])() == Timing(first_token=3.0, total=10.0)
+        answers = timed_answers(model, renderer, engine=engine, clock=clock)  # type: ignore[arg-type]
+        assert answers.from_nothing([prompt])(4) == Timing(first_token=3.0, total=10.0)
 
 
 def test_a_run_with_the_policy_kept_keeps_nothing_for_the_next(tmp_path: Path) -> None:
@@ -144,9 +144,7 @@ def test_a_run_with_the_policy_kept_keeps_nothing_for_the_next(tmp_path: Path) -
     encoded: list[int] = []
     encode = model.model.visual.forward
     model.model.visual.forward = lambda *args, **kwargs: encoded.append(1) or encode(*args, **kwargs)  # type: ignore[func-returns-value]
-    run = timed_answers(model, renderer, new_tokens=2, engine="prefix").with_kept(
-        [renderer.prompt(example, policy)], decoys
-    )
-    first, second = run(), run()
+    run = timed_answers(model, renderer, engine="prefix").with_kept([renderer.prompt(example, policy)], decoys)
+    first, second = run(2), run(1)
     assert first.cached_tokens == second.cached_tokens > 64
     assert len(encoded) == 2, "the request's image is encoded each time"

@@ -11,7 +11,16 @@ from reporting.fake_run import build_fake_run
 from trimpi.errors import RunError
 from trimpi.reporting import write_report
 from trimpi.reporting.images import image_data_uri
+from trimpi.reporting.model_card import model_card
+from trimpi.reporting.run_directory import read_run
 
+ABOUT = {
+    "trimpi": "0.1.0",
+    "instruction": "Answer as the policy says.",
+    "weights": "merged",
+    "parity": {"tokens": 8, "prompts": 1, "difference": 0.0, "bound": 0.001},
+}
+"""What an export says beside a model's weights."""
 HOSTILE = """</style></pre><script>alert(1)</script><img src=x onerror='alert(2)'>"'{{ 7*7 }}&amp;"""
 
 
@@ -131,6 +140,31 @@ def test_policies_costs_and_provenance_are_on_the_page(tmp_path: Path) -> None:
         "policies.L2-Surinu",
     ):
         assert expected in text
+
+
+@pytest.mark.parametrize(("interval", "noise"), [((-0.05, 0.07), True), ((0.02, 0.07), False), (None, False)])
+def test_a_prefill_saving_within_noise_is_no_number(
+    tmp_path: Path, interval: tuple[float, float] | None, noise: bool
+) -> None:
+    run = build_fake_run(tmp_path)
+    for file in run.glob("eval/*/efficiency.json"):
+        changes = {} if interval is None else {"intervals": {"prefill_saved": interval}, "prefill_repeats": 15}
+        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    text = report(run).text
+    assert ("within noise" in text, "−64%" in text) == (noise, not noise)
+    assert ("paired runs: −7% to +5%" in text) == noise
+    assert ("run against run" in text, "the median of 15 forward passes" in text) == (interval is not None,) * 2
+
+
+def test_a_resumed_stage_is_shown_with_the_time_of_all_its_attempts(tmp_path: Path) -> None:
+    run = build_fake_run(tmp_path)
+    file = run / "stages" / "01-vm_cpt" / "manifest.json"
+    took = {"steps": 160, "resumed_from": 120, "seconds": 40.0, "training_seconds": 200.0, "tokens": 410_000}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **took}))
+    page = write_report(run).read_text()
+    assert "<td>3 min 20 s</td><td>410,000</td><td>2,050</td>" in page, "410,000 tokens in 200 seconds"
+    card = model_card(read_run(run), stage="01-vm_cpt", name="resumed", about=ABOUT)
+    assert "| VM-CPT | 160 |" in card and "| 410,000 | 3 min 20 s |" in card
 
 
 @pytest.mark.parametrize("evaluated", [(), ("base",), ("base", "vm_cpt")])

@@ -10,7 +10,7 @@ from reporting.fake_sweep import add_job, build_fake_sweep
 from trimpi.errors import RunError
 from trimpi.reporting.bootstrap import bootstrap_interval
 from trimpi.reporting.sweep_comparison import MethodResult, SweepComparison, compare_sweeps
-from trimpi.reporting.sweep_page import UNTIMED, learning_figure, write_sweep_page
+from trimpi.reporting.sweep_page import UNTIMED, learning_figures, write_sweep_page
 from trimpi.reporting.sweep_runs import read_sweep
 from trimpi.reporting.sweep_tables import paired_cells, result_cells, sweep_markdown, together_cells
 
@@ -139,14 +139,15 @@ def test_curves_take_the_seconds_of_the_steps_where_all_were_timed(folder: Path)
     curve = result(comparison, "poro", "layers 3").curve
     assert [(point.seconds, point.timed) for point in curve] == [(4.5, True), (7.0, True)]
     rows = [one for one in comparison.results if one.point == "layers 3"]
-    assert not learning_figure(rows, "layers 3").caption.endswith(UNTIMED)
+    assert not any(figure.caption.endswith(UNTIMED) for figure in learning_figures(rows, "layers 3"))
 
     time_steps(folder, "3", 1, [None, 10.0])
     comparison = compare_sweeps([folder])
     curve = result(comparison, "poro", "layers 3").curve
     assert [(point.seconds, point.timed) for point in curve] == [((3 + 5) / 2, False), ((4 + 10) / 2, False)]
     rows = [one for one in comparison.results if one.point == "layers 3"]
-    assert learning_figure(rows, "layers 3").caption.endswith(UNTIMED)
+    captions = [figure.caption.endswith(UNTIMED) for figure in learning_figures(rows, "layers 3")]
+    assert captions == [False, True], "rollouts are counted, seconds spread over the steps"
 
 
 def test_a_stage_of_rl_begins_on_the_curve_where_the_one_before_ended(folder: Path) -> None:
@@ -197,5 +198,5 @@ def test_the_page_has_the_same_cells_and_the_curves(folder: Path, tmp_path: Path
     html = (tmp_path / "page.html").read_text()
     for row in comparison.results:
         assert all(f">{cell}<" in html for cell in (*result_cells(row), *paired_cells(row)[:3]) if cell.isascii())
-    assert html.count("<svg") == 2, "a figure for each point"
+    assert html.count("<svg") == 4, "for each point, against rollouts and against seconds"
     assert "<script" not in html

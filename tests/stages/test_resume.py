@@ -83,12 +83,14 @@ def test_seconds_go_on_from_the_checkpoint_so_that_no_step_and_no_pause_is_count
     *kept, third, fourth = [line["seconds"] for line in lines(log)]
     assert kept == [500.0, 1000.0]
     assert 1000 < third < fourth <= 1000 + result.seconds + 0.001, "rounded to milliseconds"
+    assert result.training_seconds == pytest.approx(1000 + result.seconds, abs=0.1)
 
 
 def test_a_log_of_an_older_version_goes_on_without_seconds(tmp_path: Path) -> None:
     log = kill_and_rewrite(tmp_path, {})
-    run(VM_CPT, tmp_path, "stage")
+    result = run(VM_CPT, tmp_path, "stage")
     assert [line["step"] for line in lines(log) if "seconds" not in line] == [1, 2, 3, 4]
+    assert result.training_seconds is None, "what was trained before is not known"
 
 
 def kill_and_rewrite(tmp_path: Path, seconds: dict[int, float]) -> Path:

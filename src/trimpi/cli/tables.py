@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trimpi.evaluation.break_even_report import ALONE, PER_TOKEN, TOGETHER
-from trimpi.evaluation.efficiency_result import EfficiencyResult, PromptCost
+from trimpi.evaluation.efficiency_result import SHARES, EfficiencyResult, PromptCost, QueryPoint, within_noise
 from trimpi.evaluation.results import SuiteResult
 from trimpi.interval import wilson_interval
 from trimpi.recipe import BreakEvenConfig
@@ -20,6 +20,8 @@ from trimpi.update.results import UpdateResult
 from trimpi.update.versions import VersionHistory
 
 LISTED_SECTIONS = 20
+TIMES_SAVED = (("prefill_saved", "first token"), ("latency_saved", "latency"))
+NOISE = "noise: paired runs differ either way (the 95 % interval of what is saved has nothing saved in it)"
 
 
 def suite_tables(model: str, results: Sequence[SuiteResult]) -> list[Table]:
@@ -98,8 +100,7 @@ def efficiency_tables(model: str, result: EfficiencyResult) -> list[Table]:
     for name, cost in ways.items():
         if cost is not None:
             costs.add_row(name, *_cost_cells(cost))
-    if result.no_cache is not None:
-        costs.caption = f"no row with the policy kept: {escape(result.no_cache)}"
+    costs.caption = "\n".join([*_no_cache(result), *(_saved(result, share, what) for share, what in TIMES_SAVED)])
     lengths = _table(
         "saved without the policy where requests are longer; last two: of a kept one",
         "longer by",
@@ -110,16 +111,34 @@ def efficiency_tables(model: str, result: EfficiencyResult) -> list[Table]:
         "latency",
     )
     for point in result.query_lengths:
-        shares = (
-            point.tokens_saved,
-            point.prefill_saved,
-            point.latency_saved,
-            point.prefill_saved_over_cached,
-            point.latency_saved_over_cached,
-        )
-        lengths.add_row(f"{point.added:,}", *("-" if share is None else f"{share:.1%}" for share in shares))
-    lengths.caption = escape("; ".join(result.left_out)) or None
+        lengths.add_row(f"{point.added:,}", f"{point.tokens_saved:.1%}", *(_share(point, share) for share in SHARES))
+    notes = [*result.left_out, *([NOISE] if any(_is_noise(point) for point in result.query_lengths) else [])]
+    lengths.caption = escape("\n".join(notes)) or None
     return [costs, lengths] if result.query_lengths or result.left_out else [costs]
+
+
+def _no_cache(result: EfficiencyResult) -> list[str]:
+    return [] if result.no_cache is None else [f"no row with the policy kept: {escape(result.no_cache)}"]
+
+
+def _saved(result: EfficiencyResult, share: str, what: str) -> str:
+    """A share of time saved with its interval, as far as it is known."""
+    if share not in result.intervals:
+        return f"{what} saved without the policy: {getattr(result, share):.1%}"
+    low, high = result.intervals[share]
+    value = "within noise" if within_noise(result.intervals, share) else f"{getattr(result, share):.1%}"
+    return f"{what} saved without the policy: {value} (paired runs, 95 % interval {low:.1%} to {high:.1%})"
+
+
+def _share(point: QueryPoint, share: str) -> str:
+    value: float | None = getattr(point, share)
+    if value is None:
+        return "-"
+    return "noise" if within_noise(point.intervals, share) else f"{value:.1%}"
+
+
+def _is_noise(point: QueryPoint) -> bool:
+    return any(within_noise(point.intervals, share) for share in SHARES)
 
 
 def _cost_cells(cost: PromptCost) -> list[str]:

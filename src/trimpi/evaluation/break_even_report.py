@@ -19,17 +19,20 @@ from trimpi.evaluation.break_even import (
     saved_by_seconds,
     saved_by_tokens,
 )
-from trimpi.evaluation.efficiency_result import EfficiencyResult, serving_seconds
+from trimpi.evaluation.efficiency_result import EfficiencyResult, serving_seconds, within_noise
 from trimpi.recipe import BreakEvenConfig
 
 PER_TOKEN, ALONE, TOGETHER = "per_token", "own_machine", "own_machine_batch"
 """Who serves: a provider that charges tokens; a machine of one's own, a request at a time, or a batch of them."""
+
+NOISE = " - but the seconds a request saves are within the measurement's noise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCost:
     """What one stage cost: `hours` of all its processes together, None where an interrupted stage does not tell.
 
+    Training counts whole; what is done beside it, as loading and saving, as long as the last attempt took for it.
     `flops` are estimated, None where a stage's manifest has none.
     """
 
@@ -39,7 +42,13 @@ class StageCost:
 
 
 def training_seconds(manifest: Mapping[str, Any]) -> float | None:
-    """Wall time of a complete stage's training; an attempt that resumed stands for the steps before it too."""
+    """Wall time of a complete stage's training, over all its attempts.
+
+    Where those before the last did not log theirs, the last stands for their steps too; None if it trained none.
+    """
+    logged: float | None = manifest.get("training_seconds")
+    if logged is not None:
+        return logged
     steps, resumed_from = manifest["steps"], manifest.get("resumed_from", 0)
     return manifest["seconds"] * steps / (steps - resumed_from) if steps > resumed_from else None
 
@@ -63,7 +72,8 @@ def break_even_report(
     `assumptions` as in the recipe; `measured` with the policy's tokens and the device; `stages` and `training_hours`,
     `training_cost`; `hours_unknown` names the stages whose time is not known and not in them. `ways` holds a result in
     numbers and words for every way to serve, with the points of two curves: `requests` by `cache_hit_rate`, and
-    `requests_per_month_needed` by `updates_per_month`. A way that was not measured is absent.
+    `requests_per_month_needed` by `updates_per_month`; `within_noise` says that the seconds saved, of requests alone,
+    are no more than the measurement's noise. A way that was not measured is absent.
     """
     hours = sum(stage.hours for stage in stages if stage.hours is not None)
     training_cost = hours * assumed.gpu_hour_price
@@ -86,7 +96,10 @@ def break_even_report(
         "training_hours": hours,
         "training_cost": training_cost,
         "hours_unknown": [stage.name for stage in stages if stage.hours is None],
-        "ways": {name: _way(assumed, training_cost, saved) for name, saved in ways.items()},
+        "ways": {
+            name: _way(assumed, training_cost, saved, noise=name == ALONE and _is_noise(assumed, efficiency))
+            for name, saved in ways.items()
+        },
     }
 
 
@@ -94,13 +107,22 @@ def _by_seconds(serving: ServingSeconds) -> Callable[[BreakEvenConfig], float]:
     return lambda assumed: saved_by_seconds(assumed, serving)
 
 
-def _way(assumed: BreakEvenConfig, training_cost: float, saved: Callable[[BreakEvenConfig], float]) -> dict[str, Any]:
+def _is_noise(assumed: BreakEvenConfig, efficiency: EfficiencyResult) -> bool:
+    """Of the policy-aware way that most requests take: kept, or computed anew."""
+    kept = efficiency.policy_cached is not None and assumed.cache_hit_rate > 0.5
+    return within_noise(efficiency.intervals, "latency_saved_over_cached" if kept else "latency_saved")
+
+
+def _way(
+    assumed: BreakEvenConfig, training_cost: float, saved: Callable[[BreakEvenConfig], float], *, noise: bool
+) -> dict[str, Any]:
     result = break_even(assumed, training_cost=training_cost, saved_per_request=saved(assumed))
     hit_rates = over_hit_rates(assumed, training_cost=training_cost, saved=saved)
     updates = over_updates(assumed, requests=result.requests)
     return {
         **asdict(result),
-        "words": in_words(result, assumed),
+        "words": in_words(result, assumed) + (NOISE if noise else ""),
+        "within_noise": noise,
         "over_cache_hit_rate": [asdict(point) for point in hit_rates],
         "over_updates_per_month": [asdict(point) for point in updates],
     }

@@ -44,10 +44,11 @@ def measure_efficiency(
 ) -> EfficiencyResult:
     """Answer test requests policy-free, policy-aware, and policy-aware with the policy kept; write `efficiency.json`.
 
-    All ways are the same engine's and take turns: a slow spell of the machine hits them alike. Of every request and
-    way: one unmeasured run, then the median of `settings.repeats`; over requests: the mean. The vision tower is
-    included, preprocessing is not. A result of the same model and settings is read back, not measured again. Raises
-    DataError when there are no test requests.
+    All ways are the same engine's and take turns, so that a slow spell of the machine hits them alike. Of every request
+    and way: one unmeasured run, then the median of `settings.repeats`; the prefill apart from whole answers, and up to
+    five times as often; over requests: the mean. Shares saved are compared within a round, with an interval that tells
+    a saving from noise. The vision tower is included, preprocessing is not. A result of the same model and settings is
+    read back, not measured again. Raises DataError when there are no test requests.
     """
     path = out_dir / EFFICIENCY_FILE
     asked = {**settings.model_dump(), "engine": engine}
@@ -57,7 +58,7 @@ def measure_efficiency(
     was_training = model.training
     model.eval()
     try:
-        answers = timed_answers(model, renderer, new_tokens=settings.new_tokens, engine=engine, clock=clock)
+        answers = timed_answers(model, renderer, engine=engine, clock=clock)
         context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         measured = measure_ways(task, renderer, answers, settings, context=context, progress=progress)
     finally:
@@ -76,7 +77,8 @@ def measure_efficiency(
         batch=measured.batch,
         **costs,
         no_cache=measured.no_cache,
-        **shares_saved(costs),
+        prefill_repeats=measured.prefill_repeats,
+        **shares_saved(costs, measured.savings),
         query_lengths=measured.points,
         no_longer_matters=no_longer_matters(measured.points),
         left_out=measured.left_out,

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from trimpi.errors import RunError
 from trimpi.evaluation.break_even import RequestSeconds, ServingSeconds
 from trimpi.evaluation.storage import read_json
+from trimpi.evaluation.timing import Saving
 
+Intervals = Mapping[str, tuple[float, float]]
+"""95 % intervals of the shares saved of times, by their names."""
 WAYS = ("policy_free", "policy_aware", "policy_cached")
+SHARES = ("prefill_saved", "latency_saved", "prefill_saved_over_cached", "latency_saved_over_cached")
+"""Shares saved of times."""
 MATTERS = 0.05
 """The share saved below which the policy no longer matters."""
 
@@ -42,7 +47,8 @@ class PromptCost:
 class QueryPoint:
     """One request lengthened by `added` tokens: seconds by way, and the shares saved by leaving the policy out.
 
-    `..._over_cached` are the shares saved of the cached way; None where there is none.
+    `..._over_cached` are the shares saved of the cached way; None where there is none. `intervals` as in
+    `EfficiencyResult`.
     """
 
     added: int
@@ -54,6 +60,7 @@ class QueryPoint:
     latency_saved: float
     prefill_saved_over_cached: float | None
     latency_saved_over_cached: float | None
+    intervals: Intervals = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +68,12 @@ class EfficiencyResult:
     """What the same requests cost policy-free, policy-aware, and policy-aware with the policy's prefix kept.
 
     `policy_cached` is None where no prefix is kept, and `no_cache` then says why. `..._saved` are shares of the
-    policy-aware cost, `..._saved_over_cached` of the cached one. `no_longer_matters` says for every such share from
-    which added query length on it stays below 5 %: of tokens worked out, of the others the least of those measured;
-    None: at none. `left_out` are lengths that were asked for and not measured, with the reason.
+    policy-aware cost, `..._saved_over_cached` of the cached one; those of times are medians over pairs of runs of one
+    round, with their 95 % `intervals` (`timing.Saving`), which older results lack. A request's seconds are medians over
+    `repeats` rounds, those of its prefill over `prefill_repeats` (older results: over `repeats` too).
+    `no_longer_matters` says for every such share from which added query length on it stays below 5 %: of tokens worked
+    out, of the others the least of those measured; None: at none. `left_out` are lengths that were asked for and not
+    measured, with the reason.
     """
 
     model: str
@@ -88,6 +98,8 @@ class EfficiencyResult:
     query_lengths: Sequence[QueryPoint]
     no_longer_matters: Mapping[str, float | None]
     left_out: Sequence[str]
+    prefill_repeats: int | None = None
+    intervals: Intervals = field(default_factory=dict)
 
     @property
     def policy_tokens(self) -> float:
@@ -98,23 +110,18 @@ class EfficiencyResult:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def shares_saved(costs: Mapping[str, PromptCost | None]) -> dict[str, Any]:
-    """The shares that leaving the policy out saves, by their names in `EfficiencyResult`."""
-    given = {way: cost for way, cost in costs.items() if cost is not None}
-    tokens = {way: cost.mean_tokens for way, cost in given.items()}
-    prefill = {way: cost.prefill_seconds for way, cost in given.items()}
-    latency = {way: cost.latency_seconds for way, cost in given.items()}
-    return {
-        "tokens_saved": _saved(tokens, "policy_aware"),
-        "prefill_saved": _saved(prefill, "policy_aware"),
-        "latency_saved": _saved(latency, "policy_aware"),
-        "prefill_saved_over_cached": _saved(prefill, "policy_cached"),
-        "latency_saved_over_cached": _saved(latency, "policy_cached"),
-    }
+def shares_saved(costs: Mapping[str, PromptCost | None], savings: Mapping[str, Saving]) -> dict[str, Any]:
+    """The shares that leaving the policy out saves, and their intervals, by their names in `EfficiencyResult`."""
+    tokens = {way: cost.mean_tokens for way, cost in costs.items() if cost is not None}
+    return _shares(tokens, savings)
 
 
 def query_point(
-    added: int, tokens: Mapping[str, int], prefill: Mapping[str, float], latency: Mapping[str, float]
+    added: int,
+    tokens: Mapping[str, int],
+    prefill: Mapping[str, float],
+    latency: Mapping[str, float],
+    savings: Mapping[str, Saving],
 ) -> QueryPoint:
     """A point from what was measured each way."""
     return QueryPoint(
@@ -122,23 +129,30 @@ def query_point(
         tokens=tokens,
         prefill_seconds=prefill,
         latency_seconds=latency,
-        tokens_saved=_saved(tokens, "policy_aware") or 0.0,
-        prefill_saved=_saved(prefill, "policy_aware") or 0.0,
-        latency_saved=_saved(latency, "policy_aware") or 0.0,
-        prefill_saved_over_cached=_saved(prefill, "policy_cached"),
-        latency_saved_over_cached=_saved(latency, "policy_cached"),
+        **_shares(tokens, savings),
     )
 
 
-def _saved(costs: Mapping[str, float], way: str) -> float | None:
-    """The share of a way's cost that leaving the policy out saves; None where there is no such way."""
-    return 1 - costs["policy_free"] / costs[way] if way in costs else None
+def _shares(tokens: Mapping[str, float], savings: Mapping[str, Saving]) -> dict[str, Any]:
+    return {
+        "tokens_saved": 1 - tokens["policy_free"] / tokens["policy_aware"],
+        **{name: savings[name].share if name in savings else None for name in SHARES},
+        "intervals": {name: found.interval for name, found in savings.items()},
+    }
+
+
+def within_noise(intervals: Mapping[str, Sequence[float]], share: str) -> bool:
+    """Whether the measurement does not tell a share saved from none; of older results, without intervals, it is taken
+    as it is."""
+    if share not in intervals:
+        return False
+    low, high = intervals[share]
+    return low <= 0 <= high
 
 
 def no_longer_matters(points: Sequence[QueryPoint]) -> dict[str, float | None]:
     """From which added query length on each share saved stays below `MATTERS`; see `EfficiencyResult`."""
-    shares = ("prefill_saved", "latency_saved", "prefill_saved_over_cached", "latency_saved_over_cached")
-    lengths: dict[str, float | None] = {share: _from(points, share) for share in shares}
+    lengths: dict[str, float | None] = {share: _from(points, share) for share in SHARES}
     if points:
         free, aware = points[0].tokens["policy_free"], points[0].tokens["policy_aware"]
         lengths["tokens_saved"] = max(0.0, (aware - free) / MATTERS - aware + points[0].added)
@@ -176,9 +190,14 @@ def _seconds(cost: PromptCost, *, batch: bool) -> RequestSeconds | None:
 def load_efficiency(path: Path) -> EfficiencyResult:
     """Read efficiency.json. Raises RunError naming the file and the missing keys."""
     data = read_json(path)
-    missing = sorted({known.name for known in fields(EfficiencyResult)} - set(data))
+    needed = {known.name for known in fields(EfficiencyResult) if known.default_factory is known.default is MISSING}
+    missing = sorted(needed - set(data))
     if missing:
         raise RunError(f"{path} lacks {', '.join(missing)}: delete it and measure again")
     costs = {way: None if data[way] is None else PromptCost(**data[way]) for way in WAYS}
-    points = [QueryPoint(**point) for point in data["query_lengths"]]
-    return EfficiencyResult(**{**data, **costs, "query_lengths": points})
+    points = [QueryPoint(**{**point, "intervals": _intervals(point)}) for point in data["query_lengths"]]
+    return EfficiencyResult(**{**data, **costs, "query_lengths": points, "intervals": _intervals(data)})
+
+
+def _intervals(data: Mapping[str, Any]) -> Intervals:
+    return {share: (low, high) for share, (low, high) in data.get("intervals", {}).items()}

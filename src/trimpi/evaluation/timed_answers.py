@@ -23,13 +23,13 @@ NO_TOKEN = -1
 
 
 def timed_answers(
-    model: PreTrainedModel, renderer: Renderer, *, new_tokens: int, engine: Engine, clock: Clock = time.perf_counter
+    model: PreTrainedModel, renderer: Renderer, *, engine: Engine, clock: Clock = time.perf_counter
 ) -> Answers:
     """Answers by the prefix engine where it is wanted and this model can use it, by `generate` otherwise."""
     reason = "engine: plain keeps no prefixes" if engine == "plain" else obstacle(model)
     if reason is None:
-        return _PrefixAnswers(plain_model(model), renderer, new_tokens, clock)
-    return _PlainAnswers(plain_model(model), renderer, new_tokens, clock, reason)
+        return _PrefixAnswers(plain_model(model), renderer, clock)
+    return _PlainAnswers(plain_model(model), renderer, clock, reason)
 
 
 class _PrefixAnswers:
@@ -38,8 +38,8 @@ class _PrefixAnswers:
     engine: Engine = "prefix"
     no_cache = None
 
-    def __init__(self, model: PreTrainedModel, renderer: Renderer, new_tokens: int, clock: Clock) -> None:
-        self._model, self._renderer, self._new_tokens, self._clock = model, renderer, new_tokens, clock
+    def __init__(self, model: PreTrainedModel, renderer: Renderer, clock: Clock) -> None:
+        self._model, self._renderer, self._clock = model, renderer, clock
         self._choice = TokenChoice(temperature=0.0, top_p=1.0, suppressed=renderer.visual_token_ids)
 
     def from_nothing(self, prompts: Sequence[Prompt]) -> Run:
@@ -53,7 +53,7 @@ class _PrefixAnswers:
     def _run(self, prompts: Sequence[Prompt], remember: Callable[[], PrefixMemory]) -> Run:
         inputs, rows = self._encoded(prompts), range(len(prompts))
 
-        def run() -> Timing:
+        def run(new_tokens: int) -> Timing:
             memory = remember()
             stamps: list[float] = []
 
@@ -68,7 +68,7 @@ class _PrefixAnswers:
                 memory.prefill(inputs, rows),
                 rows,
                 choose,
-                max_new_tokens=self._new_tokens,
+                max_new_tokens=new_tokens,
                 end=NO_TOKEN,
             )
             end = _now(self._clock, self._model.device)
@@ -87,21 +87,19 @@ class _PlainAnswers:
 
     engine: Engine = "plain"
 
-    def __init__(
-        self, model: PreTrainedModel, renderer: Renderer, new_tokens: int, clock: Clock, no_cache: str
-    ) -> None:
-        self._model, self._renderer, self._new_tokens, self._clock = model, renderer, new_tokens, clock
+    def __init__(self, model: PreTrainedModel, renderer: Renderer, clock: Clock, no_cache: str) -> None:
+        self._model, self._renderer, self._clock = model, renderer, clock
         self.no_cache: str | None = no_cache
 
     def from_nothing(self, prompts: Sequence[Prompt]) -> Run:
         inputs = self._renderer.encode_prompts(prompts, padding_side="left")
         inputs = inputs.to(self._model.device, dtype=self._model.dtype)
-        generation = GenerationConfig(
-            max_new_tokens=self._new_tokens, do_sample=False, pad_token_id=self._renderer.pad_token_id
-        )
         suppressed = self._renderer.visual_token_ids | self._ends()
 
-        def run() -> Timing:
+        def run(new_tokens: int) -> Timing:
+            generation = GenerationConfig(
+                max_new_tokens=new_tokens, do_sample=False, pad_token_id=self._renderer.pad_token_id
+            )
             choice = TokenChoice(temperature=0.0, top_p=1.0, suppressed=suppressed)
             stamp = _Stamp(SeededChoice(choice, None), self._clock, self._model.device)
             generate: Any = self._model.generate

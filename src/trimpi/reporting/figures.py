@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from trimpi.evaluation.efficiency_result import within_noise
 from trimpi.evaluation.results import SuiteResult
 from trimpi.reporting.branching_figure import branching_figure
 from trimpi.reporting.break_even_figure import break_even_figure
@@ -16,7 +17,7 @@ from trimpi.reporting.learning_curves import learning_figures
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.svg import AWARE, FREE, GOOD, INK, MUTED, SURFACE, TOTAL, canvas, to_svg
 from trimpi.reporting.tables import majority
-from trimpi.reporting.wording import count, percent, seconds
+from trimpi.reporting.wording import count, percent, saving, savings_interval, seconds
 
 COST_WAYS = (
     ("policy_free", "policy-free", FREE),
@@ -100,8 +101,8 @@ def cost_figure(run: RunRecord) -> PageFigure | None:
         return PageFigure(
             title="What the prompt costs",
             caption=f"Mean over {cost['examples']} requests at batch size 1; prefill is the median of "
-            f"{cost['repeats']} forward passes each, vision encoder included, "
-            f"on {cost['device']} ({cost['dtype']}, {_threads(cost['threads'])}).",
+            f"{cost.get('prefill_repeats') or cost['repeats']} forward passes each, vision encoder included, "
+            f"on {cost['device']} ({cost['dtype']}, {_threads(cost['threads'])}).{_saved_prefill(cost)}",
             svg=to_svg(figure, name="cost"),
         )
 
@@ -145,6 +146,16 @@ def reward_figure(run: RunRecord) -> PageFigure | None:
             "with the policy in the prompt; both halves train the model without it.",
             svg=to_svg(figure, name="reward"),
         )
+
+
+def _saved_prefill(cost: Mapping[str, Any]) -> str:
+    """What pairs of runs say about it; older measurements have no pairs."""
+    intervals = cost.get("intervals", {})
+    if "prefill_saved" not in intervals:
+        return ""
+    change = "within noise" if within_noise(intervals, "prefill_saved") else saving(cost["prefill_saved"])
+    bounds = savings_interval(intervals["prefill_saved"])
+    return f" Without the policy, run against run, prefill changes by: {change} (95% interval {bounds})."
 
 
 def _threads(number: int) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trimpi.evaluation.efficiency_result import within_noise
 from trimpi.evaluation.results import SuiteResult
 from trimpi.reporting.run_directory import Evaluation, RunRecord
-from trimpi.reporting.wording import count, interval, percent, points, saving, seconds
+from trimpi.reporting.wording import count, interval, percent, points, saving, savings_interval, seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,7 @@ def _cost_cards(run: RunRecord) -> list[Card]:
     if cost is None:
         return []
     free, aware = cost["policy_free"], cost["policy_aware"]
+    noise = within_noise(cost.get("intervals", {}), "prefill_saved")
     return [
         Card(
             label="Prompt tokens",
@@ -134,7 +136,8 @@ def _cost_cards(run: RunRecord) -> list[Card]:
         ),
         Card(
             label="Prefill time",
-            value=saving(cost["prefill_saved"]),
-            detail=f"{seconds(aware['prefill_seconds'])} → {seconds(free['prefill_seconds'])} on {cost['device']}",
+            value="within noise" if noise else saving(cost["prefill_saved"]),
+            detail=f"{seconds(aware['prefill_seconds'])} → {seconds(free['prefill_seconds'])} on {cost['device']}"
+            + (f"; paired runs: {savings_interval(cost['intervals']['prefill_saved'])}" if noise else ""),
         ),
     ]

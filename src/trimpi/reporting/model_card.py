@@ -126,7 +126,7 @@ def _method(run: RunRecord, stages: Sequence[Stage]) -> str:
                 f"{config.get('learning_rate', '')}",
                 "all weights" if not lora else f"LoRA, rank {lora.get('rank')}",
                 count(made.manifest.get("tokens")),
-                seconds(made.manifest.get("seconds")),
+                seconds(made.training_seconds),
             )
         )
     heads = ("stage", "steps", "learning rate", "trained", "tokens", "time")

@@ -122,7 +122,7 @@ def _policy_page(policy: Policy) -> PolicyPage:
 
 def _stage_cost(stage: Stage) -> StageCost:
     took = stage.manifest
-    steps, seconds, tokens = took.get("steps"), took.get("seconds"), took.get("tokens")
+    steps, seconds, tokens = took.get("steps"), stage.training_seconds, took.get("tokens")
     return StageCost(
         label=stage.label,
         state="" if took else "not finished",

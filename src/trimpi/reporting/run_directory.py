@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from trimpi.errors import RunError
+from trimpi.evaluation.break_even_report import training_seconds
 from trimpi.evaluation.results import EFFICIENCY_FILE, ExampleRecord, SuiteResult, load_records, load_result
 from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.policies import Policy, load_policy
@@ -80,6 +81,11 @@ class Stage:
     @property
     def label(self) -> str:
         return stage_label(self.name)
+
+    @property
+    def training_seconds(self) -> float | None:
+        """Over all attempts; None where the stage is not complete, or does not tell."""
+        return training_seconds(self.manifest) if self.manifest else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,11 @@ from trimpi.reporting.sweep_tables import (
     together_cells,
     unfinished_words,
 )
+from trimpi.reporting.wording import sentence
 
 TEMPLATE = "sweep.html.j2"
+ACROSS = {"rollouts": "rollouts", "seconds": "seconds of RL"}
+"""What curves are drawn against, by its name in a point of a curve."""
 COLORS = (FREE, AWARE, GOOD, TOTAL, BAD, MUTED)
 UNTIMED = " The steps of a stage whose log has no times count as equally long."
 LINES = ("-", "--", ":", "-.")
@@ -38,7 +41,7 @@ LINES = ("-", "--", ":", "-.")
 def write_sweep_page(comparison: SweepComparison, file: Path, *, name: str) -> None:
     """Write the page. Raises RunError when there can be no such file."""
     points = comparison.points
-    figures = [figure for point in points if (figure := learning_figure(results_at(comparison, point), point))]
+    figures = [figure for point in points for figure in learning_figures(results_at(comparison, point), point)]
     html = render_page(
         TEMPLATE,
         {
@@ -67,27 +70,28 @@ def write_sweep_page(comparison: SweepComparison, file: Path, *, name: str) -> N
     write_text(file, html)
 
 
-def learning_figure(results: Sequence[MethodResult], point: str) -> PageFigure | None:
-    """The policy-free reward against rollouts and against seconds; None where no method has RL."""
+def learning_figures(results: Sequence[MethodResult], point: str) -> list[PageFigure]:
+    """The policy-free reward against rollouts, and against seconds; none where no method has RL."""
     learned = [result for result in results if result.curve]
     if not learned:
-        return None
-    untimed = "" if all(step.timed for result in learned for step in result.curve) else UNTIMED
-    with canvas(height=3.4, columns=2) as (figure, axes):
+        return []
+    return [_learning_figure(learned, point, across, label) for across, label in ACROSS.items()]
+
+
+def _learning_figure(learned: Sequence[MethodResult], point: str, across: str, label: str) -> PageFigure:
+    spread = across == "seconds" and not all(step.timed for result in learned for step in result.curve)
+    with canvas(height=3.8) as (figure, (axes,)):
         for number, result in enumerate(learned):
             color, line = COLORS[number % len(COLORS)], LINES[number // len(COLORS) % len(LINES)]
-            for panel, across in zip(axes, ("rollouts", "seconds"), strict=True):
-                curve = [(getattr(step, across), step.reward) for step in result.curve]
-                draw_curve(panel, curve, color=color, line=line, label=result.method)
-        for panel, label in zip(axes, ("rollouts", "seconds of RL"), strict=True):
-            panel.set_xlabel(label)
-            panel.xaxis.set_major_locator(MaxNLocator(nbins=4))
-        axes[0].set_ylabel("policy-free reward")
-        axes[1].sharey(axes[0])
-        legend_above(figure, axes[0])
+            curve = [(getattr(step, across), step.reward) for step in result.curve]
+            draw_curve(axes, curve, color=color, line=line, label=result.method)
+        axes.set_xlabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.set_ylabel("policy-free reward")
+        legend_above(figure, axes)
         return PageFigure(
-            title=f"Learning: {point}",
-            caption="Mean reward of the policy-free completions of a step, averaged over the seeds, against the "
-            f"completions sampled and the seconds trained until then; running averages.{untimed}",
-            svg=to_svg(figure, name=f"sweep-{''.join(letter for letter in point if letter.isalnum())}"),
+            title=f"{sentence(point)}: reward by {label}",
+            caption="Mean reward of the policy-free completions of a step, averaged over the seeds; running averages."
+            + (UNTIMED if spread else ""),
+            svg=to_svg(figure, name=f"sweep-{across}-{''.join(letter for letter in point if letter.isalnum())}"),
         )

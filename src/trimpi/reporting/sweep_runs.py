@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trimpi.cot.store import COT_FILE, CotFiles
 from trimpi.errors import RunError
-from trimpi.evaluation.break_even_report import stage_cost, training_seconds
+from trimpi.evaluation.break_even_report import stage_cost
 from trimpi.evaluation.storage import read_json, read_jsonl
 from trimpi.reporting.drawing import is_number, is_rl
 from trimpi.reporting.run_directory import Evaluation, RunRecord, Stage, read_run
@@ -163,12 +163,12 @@ def _folder(run: RunRecord, stage: Stage) -> Path:
 
 def _equal_steps(stage: Stage) -> list[float]:
     """The seconds until each logged step, as if all steps took equally long."""
-    per_step = (training_seconds(stage.manifest) or 0.0) / max(len(stage.metrics), 1)
+    per_step = (stage.training_seconds or 0.0) / max(len(stage.metrics), 1)
     return [per_step * number for number in range(1, len(stage.metrics) + 1)]
 
 
 def _seconds(stages: Sequence[Stage]) -> float | None:
-    """Wall time, with what a stage took before a kill estimated from the steps after it."""
+    """Wall time of all attempts."""
     hours = [stage_cost(stage.manifest).hours for stage in stages]
     known = [hour for hour in hours if hour is not None]
     return sum(known) * SECONDS_PER_HOUR if len(known) == len(hours) else None

@@ -110,6 +110,11 @@ def saving(share: float) -> str:
     return f"{-100 * share:+.0f}%".replace("-", "−")
 
 
+def savings_interval(bounds: tuple[float, float]) -> str:
+    """Of a share saved, as changes: from the most that is saved to the least."""
+    return f"{saving(bounds[1])} to {saving(bounds[0])}"
+
+
 def count(number: float | None) -> str:
     return MISSING if number is None else f"{number:,.0f}"
 

@@ -41,8 +41,9 @@ class StageResult:
     """What a finished stage cost, and its last metrics line.
 
     `tokens` are those trained on, over all processes, padding left out. `seconds` is the training time of this attempt,
-    from the step `resumed_from` of the checkpoint it resumed from (a line of the metrics counts earlier attempts too),
-    and `preparation_seconds` what it took beside: loading, sampling chains of thought, saving. `peak_memory_bytes` is
+    from the step `resumed_from` of the checkpoint it resumed from, `training_seconds` that of all attempts, None where
+    an earlier one did not log it, and `preparation_seconds` what this one took beside: loading, sampling chains of
+    thought, saving. `peak_memory_bytes` is
     this process's: resident, or of its GPU if it has one. `ended_early` says why a stage stopped before its last step,
     if it did. `cost` counts weights and tokens by what they were for, with the FLOPs estimated from them
     (`stages/work.py`). `shared_from` names the job of a sweep that trained the stage, where it was another one: all
@@ -53,6 +54,7 @@ class StageResult:
     seconds: float
     tokens: int
     peak_memory_bytes: int
+    training_seconds: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     resumed_from: int = 0
     preparation_seconds: float = 0.0

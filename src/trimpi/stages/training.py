@@ -27,14 +27,15 @@ def finish_training(trainer: Trainer, callback: StageCallback, context: StageCon
     check_process_count(trainer.args.world_size)
     trainer.remove_callback(PrinterCallback)
     checkpoint = _prepare_resume(trainer, context.output_dir)
-    callback.time_with(resumed_clock(context.output_dir / METRICS_FILE))
+    whole = resumed_clock(context.output_dir / METRICS_FILE)
+    callback.time_with(whole)
     attempt = StageClock()
     ended_early = None
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     except StageEndedEarly as reason:
         ended_early = str(reason)
-    seconds = attempt.seconds
+    seconds, training_seconds = attempt.seconds, None if whole is None else whole.seconds
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         model = trainer.accelerator.unwrap_model(trainer.model).to(getattr(torch, context.model.dtype))
@@ -43,6 +44,7 @@ def finish_training(trainer: Trainer, callback: StageCallback, context: StageCon
     return StageResult(
         steps=trainer.state.global_step,
         seconds=seconds,
+        training_seconds=training_seconds,
         tokens=sum(line["tokens"] for line in read_lines(context.output_dir / METRICS_FILE)),
         peak_memory_bytes=_peak_memory_bytes(),
         metrics=callback.last,

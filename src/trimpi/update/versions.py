@@ -103,7 +103,7 @@ def version_in_use(run: Path) -> RunDirectory:
 
 
 def trained_seconds(stages: Iterable[Mapping[str, Any]]) -> float:
-    """How long a manifest's stages trained; of a resumed one, the first steps are estimated from the others."""
+    """How long a manifest's stages trained, over all attempts."""
     return sum(training_seconds(stage) or 0.0 for stage in stages)
 
 
