@@ -4,7 +4,7 @@ import pytest
 
 from browser.chromium import WIDTHS, Browser
 from reporting.fake_sweep import build_fake_sweep
-from trimpi.reporting.sweep_comparison import compare_sweep
+from trimpi.reporting.sweep_comparison import compare_sweeps
 from trimpi.reporting.sweep_page import write_sweep_page
 
 METHODS = {"grpo": 20, "sft": 10, "poro-grpo": 30, "gap-driven-least": 26}
@@ -20,7 +20,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for layers in ("3", "4")
         for seed in (0, 1, 2)
     }
-    comparison = compare_sweep(build_fake_sweep(folder / "sweep", answers), baseline="grpo")
+    comparison = compare_sweeps([build_fake_sweep(folder / "sweep", answers)], baseline="grpo")
     write_sweep_page(comparison, folder / "sweep.html", name="methods")
     return folder / "sweep.html"
 

@@ -96,6 +96,8 @@ def test_what_the_policy_gained_before_rl_and_why_it_ended_stand_beside_its_curv
     stage = Stage(number=3, name="rl", manifest={"ended_early": "ended before step 3"}, metrics=lines, gate=gate)
     run = replace(read_run(build_fake_run(tmp_path)), stages=[stage])
     (figure,) = learning_figures(run)
-    assert "75.0% of 64 training requests right with the policy in the prompt, 25.0% without" in figure.caption
+    assert (
+        "25.0% of 64 training requests right without the policy; with it in the prompt it had 75.0%" in figure.caption
+    )
     assert "The stage ended before step 3." in figure.caption
     assert dropped_share(stage) == [(1.0, 0.5), (2.0, 0.5)]

@@ -15,7 +15,7 @@ from trimpi.recipe.evaluation import EvaluationConfig, HarnessConfig, ReferralJu
 from trimpi.recipe.grid import SweepJob, load_sweep
 from trimpi.recipe.loading import load_recipe, parse_recipe, read_recipe_data, recipe_data, recipe_yaml
 from trimpi.recipe.model import ModelConfig
-from trimpi.recipe.model_names import BASE, CURRENT, INPUT
+from trimpi.recipe.model_names import BASE, BEST, CURRENT, INPUT
 from trimpi.recipe.recipe import Engine, Recipe
 from trimpi.recipe.rl import (
     AdvantageConfig,
@@ -63,6 +63,7 @@ from trimpi.recipe.task import (
 
 __all__ = [
     "BASE",
+    "BEST",
     "CURRENT",
     "INPUT",
     "AdvantageConfig",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 CURRENT = "current"
 """The model being trained, as it is at that moment."""
+BEST = "best"
+"""The one being trained or the recipe's, whichever follows the policy in its prompt better when the stage begins."""
 INPUT = "input"
 """What the stage starts from, frozen."""
 BASE = "base"

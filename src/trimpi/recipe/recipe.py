@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from trimpi.recipe.evaluation import EvaluationConfig
 from trimpi.recipe.model import ModelConfig
-from trimpi.recipe.model_names import BASE, CURRENT, INPUT
+from trimpi.recipe.model_names import BASE, BEST, CURRENT, INPUT
 from trimpi.recipe.stages import RlConfig, StageConfig, TrainingConfig
 from trimpi.recipe.strict import StrictModel, describe_unknown
 from trimpi.recipe.synth import SynthConfig
@@ -66,8 +66,10 @@ class Recipe(StrictModel):
     @classmethod
     def _models_that_are_there(cls, stages: list[TrainingConfig]) -> list[TrainingConfig]:
         for number, stage in enumerate(stages):
-            key, own = ("policy_aware_model", [CURRENT]) if isinstance(stage, RlConfig) else ("generator.model", [])
-            allowed = [*own, INPUT, BASE, *dict.fromkeys(earlier.type for earlier in stages[:number])]
+            is_rl = isinstance(stage, RlConfig)
+            key = "policy_aware_model" if is_rl else "generator.model"
+            earlier = dict.fromkeys(earlier.type for earlier in stages[:number])
+            allowed = [*((CURRENT, BEST) if is_rl else ()), INPUT, BASE, *earlier]
             if stage.reads not in allowed:
                 raise ValueError(
                     f"{key} of stage {number + 1} is {stage.reads!r}; allowed are {', '.join(allowed)} (a stage before "

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from trimpi.recipe.cots import ForwardCotConfig, ModelGeneratorConfig, ReverseCotConfig
-from trimpi.recipe.model_names import CURRENT, INPUT
+from trimpi.recipe.model_names import BASE, BEST, CURRENT, INPUT
 from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.rl import (
     AdvantageConfig,
@@ -176,13 +176,15 @@ class RlConfig(TrainingConfig):
 
     Each of `steps` steps samples 2 x group_size completions for each of `prompts_per_step` requests (over all devices);
     `policy_aware_share` of every group is sampled with the policy in the prompt, and 0 is plain GRPO at the same total.
-    `policy_aware_model` samples them: the model being trained ("current", the paper's), or a frozen one that may follow
-    the policy in its prompt better: the stage's input ("input"), the recipe's model ("base") or what an earlier stage
-    left, named by its type ("vm_cpt"). A frozen one takes the memory of its weights; it is the teacher if there is one.
+    `policy_aware_model` samples them: the model being trained ("current", the paper's) or a frozen one that may follow
+    the policy in its prompt better, the stage's input ("input"), the recipe's model ("base") or what an earlier stage
+    left, named by its type ("vm_cpt"). "best" is the current or the base, by a measurement. A frozen one takes the
+    memory of its weights; if there is a teacher, it is the teacher.
     `micro_batch_tokens` is tokens per device and forward pass; a group is never cut, so one group may exceed it.
     Gradients accumulate over a step's completions, so it decides memory and speed, not the update.
     `gate_examples` training requests are answered with and without the policy before the first step: what the policy in
-    the prompt gains is logged, and a teacher that gains nothing is left out. 0 measures nothing.
+    the prompt gains is logged, a teacher that gains nothing is left out, and of the model being trained and the base
+    the better one is "best". 0 measures nothing, and "best" is then the model being trained.
     """
 
     type: Literal["rl"] = "rl"
@@ -206,7 +208,7 @@ class RlConfig(TrainingConfig):
 
     @property
     def reads(self) -> str:
-        return self.policy_aware_model
+        return BASE if self.policy_aware_model == BEST else self.policy_aware_model
 
     @property
     def total_group_size(self) -> int:

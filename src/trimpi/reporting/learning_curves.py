@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from trimpi.recipe import BASE, CURRENT, INPUT
 from trimpi.reporting.drawing import PageFigure, Points, curve, draw_curve, is_rl, label_steps
 from trimpi.reporting.run_directory import RunRecord, Stage
 from trimpi.reporting.svg import AWARE, BAD, FREE, GOOD, MUTED, TOTAL, canvas, to_svg
+from trimpi.reporting.wording import stage_label
 
 PANELS_WIDE = 2
 
@@ -160,13 +163,19 @@ def _told(stage: Stage) -> Iterator[str]:
     """What is said of a stage beside its curves: what the policy gained before it, and why it ended early."""
     if stage.gate:
         yield (
-            f"Before the first step the model had {stage.gate['accuracy_policy_aware']:.1%} of "
-            f"{stage.gate['examples']} training requests right with the policy in the prompt, "
-            f"{stage.gate['accuracy_policy_free']:.1%} without."
+            f"Before the first step the model had {stage.gate['accuracy_policy_free']:.1%} of "
+            f"{stage.gate['examples']} training requests right without the policy; with it in the prompt "
+            f"{_by(stage.gate)} had {stage.gate['accuracy_policy_aware']:.1%}."
         )
     reason = stage.manifest.get("ended_early")
     if reason:
         yield f"The stage {reason}."
+
+
+def _by(gate: Mapping[str, Any]) -> str:
+    """Who saw the policy; records of older versions do not say, and mean the model itself."""
+    name = str(gate.get("policy_aware_model", CURRENT))
+    return {CURRENT: "it", INPUT: "it", BASE: "the base"}.get(name, f"the model after {stage_label(name)}")
 
 
 def _draw(axes: Axes, panel: Panel, points: Sequence[tuple[float, float]]) -> None:

@@ -11,6 +11,7 @@ from trimpi.evaluation.referral_by_model import spread
 from trimpi.evaluation.referral_judge import referral_prompt
 from trimpi.evaluation.suites import DERIVED
 from trimpi.recipe import (
+    BEST,
     CotTrainingConfig,
     CustomTaskConfig,
     EndpointConfig,
@@ -118,7 +119,8 @@ def _scored(stage: StageConfig, examples: int) -> int:
     if isinstance(stage, RlConfig):
         dynamic = stage.algorithm.dynamic_sampling
         draws = 1 if dynamic is None else dynamic.max_draws
-        return 2 * min(stage.gate_examples, examples) + stage.steps * draws * stage.completions_per_step
+        ways = 3 if stage.policy_aware_model == BEST else 2
+        return ways * min(stage.gate_examples, examples) + stage.steps * draws * stage.completions_per_step
     if isinstance(stage, CotTrainingConfig) and stage.cot == "forward":
         return examples * stage.forward_cot.samples
     return 0

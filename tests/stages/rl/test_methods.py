@@ -102,7 +102,13 @@ def test_the_gate_is_measured_before_the_first_step_and_closes_a_teacher_without
     config = rl_config(steps=1, teacher=ReverseKlTeacher(), gate_examples=4)
     run(config, tmp_path, "rl", task=OneAnswer(tmp_path / "images"))
     gate = json.loads((tmp_path / "rl" / "gate.json").read_text())
-    assert gate == {"examples": 4, "accuracy_policy_free": 0.0, "accuracy_policy_aware": 0.0}
+    assert gate == {
+        "examples": 4,
+        "accuracy_policy_free": 0.0,
+        "accuracy_policy_aware": 0.0,
+        "policy_aware_model": "current",
+        "compared": {"current": 0.0},
+    }
     assert "teacher_kl" not in lines(tmp_path / "rl" / "metrics.jsonl")[0]
 
 

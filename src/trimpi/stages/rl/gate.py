@@ -1,17 +1,19 @@
-"""Whether the policy in the prompt still gains anything: measured before the first step, written down."""
+"""Whether the policy in the prompt still gains anything, and with which model: measured before the first step."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
+from accelerate import PartialState
+
+from trimpi.recipe import CURRENT
 from trimpi.rendering.renderer import Renderer
-from trimpi.sampling.sampler import SamplingSettings, row_seed
+from trimpi.sampling.sampler import RowSampler, SamplingSettings, row_seed
 from trimpi.stages.json_lines import write_json
-from trimpi.stages.rl.samplers import HalvesSampler
 from trimpi.tasks.base import Task
 from trimpi.types import Example
 
@@ -22,11 +24,16 @@ GATE_SEED = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """Mean scores of `examples` training requests, each answered once with and once without the policy."""
+    """Mean scores of `examples` training requests, each answered once with and once without the policy.
+
+    Without it by the model to be trained, with it by `policy_aware_model`, the best of those in `compared`.
+    """
 
     examples: int
     accuracy_policy_free: float
     accuracy_policy_aware: float
+    policy_aware_model: str = CURRENT
+    compared: Mapping[str, float]
 
     @property
     def is_open(self) -> bool:
@@ -34,35 +41,54 @@ class Gate:
         return self.accuracy_policy_aware > self.accuracy_policy_free
 
 
-def measure_gate(
+def measured_gate(
+    file: Path,
     task: Task,
     examples: Sequence[Example],
-    sampler: HalvesSampler,
+    trained: RowSampler,
+    policy_aware: Mapping[str, RowSampler],
     renderer: Renderer,
     settings: SamplingSettings,
     seed: int,
 ) -> Gate:
-    """Answer every example twice, sampled as rollouts are."""
-    prompts = [renderer.prompt(example) for example in examples]
-    prompts += [renderer.prompt(example, task.policy_of(example)) for example in examples]
-    seeds = [row_seed(seed, GATE_SEED, number) for number in range(len(prompts))]
-    policy_aware = [number >= len(examples) for number in range(len(prompts))]
-    completions = sampler.sample_rows(prompts, policy_aware, seeds, settings)
-    scores = [
-        task.score(example, completion).value
-        for example, completion in zip([*examples, *examples], completions, strict=True)
-    ]
+    """What was measured before an interruption, or is by the first process now; the others wait for its file.
+
+    `policy_aware` are the models that may see the policy, by name; of equals the first is taken.
+    """
+    processes = PartialState()
+    if processes.is_main_process and not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, asdict(measure_gate(task, examples, trained, policy_aware, renderer, settings, seed)))
+    processes.wait_for_everyone()
+    return Gate(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def measure_gate(
+    task: Task,
+    examples: Sequence[Example],
+    trained: RowSampler,
+    policy_aware: Mapping[str, RowSampler],
+    renderer: Renderer,
+    settings: SamplingSettings,
+    seed: int,
+) -> Gate:
+    """Answer every example without the policy, and with it by every model, sampled as rollouts are."""
+
+    def accuracy(sampler: RowSampler, *, aware: bool) -> float:
+        prompts = [renderer.prompt(example, task.policy_of(example) if aware else None) for example in examples]
+        seeds = [row_seed(seed, GATE_SEED, number + aware * len(examples)) for number in range(len(examples))]
+        completions = sampler.sample_rows(prompts, seeds, settings)
+        return fmean(
+            task.score(example, completion).value for example, completion in zip(examples, completions, strict=True)
+        )
+
+    free = accuracy(trained, aware=False)
+    compared = {name: accuracy(sampler, aware=True) for name, sampler in policy_aware.items()}
+    best = max(compared, key=lambda name: compared[name])
     return Gate(
         examples=len(examples),
-        accuracy_policy_free=fmean(scores[: len(examples)]),
-        accuracy_policy_aware=fmean(scores[len(examples) :]),
+        accuracy_policy_free=free,
+        accuracy_policy_aware=compared[best],
+        policy_aware_model=best,
+        compared=compared,
     )
-
-
-def read_gate(path: Path) -> Gate | None:
-    """What was measured before an interruption; None if nothing was."""
-    return Gate(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
-
-
-def write_gate(path: Path, gate: Gate) -> None:
-    write_json(path, asdict(gate))

@@ -16,16 +16,16 @@ from trimpi.recipe import ReverseKlTeacher, ReweightingTeacher, RlConfig
 from trimpi.rendering.prompts import Prompt
 from trimpi.rendering.renderer import Renderer
 from trimpi.rewards.advantages import distillation_coefficient, group_advantages
-from trimpi.sampling.sampler import RowSampler, SamplingSettings
+from trimpi.sampling.sampler import RowSampler
 from trimpi.stages.json_lines import append_lines, read_lines
 from trimpi.stages.rl.dataset import chat_row, same_chat, with_image_places
 from trimpi.stages.rl.distillation import distillation_loss
 from trimpi.stages.rl.draws import Draws, SampledGroup
-from trimpi.stages.rl.gate import Gate, measure_gate, read_gate, write_gate
+from trimpi.stages.rl.gate import Gate
 from trimpi.stages.rl.importance import HalfWeights, half_weights
 from trimpi.stages.rl.mixing import policy_aware_per_group
 from trimpi.stages.rl.roles import GroupPlan, Row
-from trimpi.stages.rl.samplers import HalvesSampler
+from trimpi.stages.rl.samplers import HalvesSampler, sampling_settings
 from trimpi.stages.rl.scoring import rollout_record, score_rollout
 from trimpi.stages.rl.statistics import reward_gap, rollout_statistics
 from trimpi.stages.rl.teacher import PolicyTeacher, annealed, token_advantages
@@ -59,7 +59,7 @@ class PolicyRollouts:
         *,
         sampler: SamplerOf,
         log_file: Path,
-        gate_file: Path,
+        gate: Gate | None = None,
         policy_aware_sampler: RowSampler | None = None,
         teacher: PolicyTeacher | None = None,
     ) -> None:
@@ -70,18 +70,15 @@ class PolicyRollouts:
         self._renderer = renderer
         self._sampler = sampler
         self._log_file = log_file
-        self._gate_file = gate_file
+        self._gate = gate
         self._policy_aware_sampler = policy_aware_sampler
         self._teacher = teacher
-        self._settings = SamplingSettings(
-            temperature=config.temperature, top_p=config.top_p, max_new_tokens=config.max_new_tokens
-        )
+        self._settings = sampling_settings(config)
         self._gaps: list[float | None] = []
         self._rows: Sequence[Row] = ()
         self._rollouts: Sequence[Rollout] = ()
         self._advantages: Sequence[float] = ()
         self._divergences: list[Tensor] = []
-        self._gate: Gate | None = None
         self.statistics: dict[str, float] = {}
 
     # What a step is trained on
@@ -92,6 +89,7 @@ class PolicyRollouts:
         Raises StageEndedEarly when dynamic sampling does not fill the step, or when there is nothing to distil: on
         every process alike.
         """
+        self._pass_gate()
         step = trainer.state.global_step // trainer.num_iterations
         aware = policy_aware_per_group(
             self._config.policy_aware_share,
@@ -104,7 +102,6 @@ class PolicyRollouts:
         process = trainer.accelerator.process_index
         with self._sampler(trainer) as own_sampler:
             sampler = HalvesSampler(own_sampler, self._policy_aware_sampler or own_sampler)
-            self._pass_gate(trainer, sampler)
             for draw in range(draws.most):
                 rows = self._plan.rows(step=step, draw=draw, process=process, count=count, policy_aware=aware)
                 draws.add(*self._sample(sampler, rows), group_size=self._plan.group_size)
@@ -206,19 +203,10 @@ class PolicyRollouts:
 
     # Sampling and scoring
 
-    def _pass_gate(self, trainer: RolloutTrainer, sampler: HalvesSampler) -> None:
-        """Measure what the policy in the prompt gains, once, before the first step; without a gain, no teacher."""
-        if self._gate is not None or not self._config.gate_examples:
-            return
-        gate = read_gate(self._gate_file)
-        if gate is None:
-            chosen = self._examples[: self._config.gate_examples]
-            gate = measure_gate(self._task, chosen, sampler, self._renderer, self._settings, self._plan.seed)
-            trainer.accelerator.wait_for_everyone()
-            if trainer.is_world_process_zero():
-                write_gate(self._gate_file, gate)
-        self._gate = gate
-        if gate.is_open or self._teacher is None:
+    def _pass_gate(self) -> None:
+        """Where the policy in the prompt gains nothing there is no teacher."""
+        gate = self._gate
+        if gate is None or gate.is_open or self._teacher is None:
             return
         self._teacher = None
         if self._distils_alone:

@@ -64,8 +64,12 @@ def row_sampler(
             yield local_sampler(model, renderer, batch_size=config.batch_size, engine=engine)
 
 
+def sampling_settings(config: RlConfig) -> SamplingSettings:
+    return SamplingSettings(temperature=config.temperature, top_p=config.top_p, max_new_tokens=config.max_new_tokens)
+
+
 def frozen_sampler(config: SamplerConfig, model: PreTrainedModel, renderer: Renderer, engine: Engine) -> RowSampler:
-    """The sampler over a model that is not trained: in this process, whoever samples the other rollouts."""
+    """The sampler over a model that is not being trained: in this process, whoever samples the other rollouts."""
     return local_sampler(model, renderer, batch_size=config.batch_size, engine=engine)
 
 

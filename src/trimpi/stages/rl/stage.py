@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +13,7 @@ from trimpi.errors import RecipeError
 from trimpi.models import load_model, load_processor
 from trimpi.prefix.attention import enable_shared_attention
 from trimpi.prefix.support import can_share, training_obstacle
-from trimpi.recipe import CURRENT, RlConfig
+from trimpi.recipe import BASE, BEST, CURRENT, RlConfig
 from trimpi.rendering.renderer import Renderer
 from trimpi.sampling.sampler import RowSampler
 from trimpi.stages.adapters import peft_config
@@ -21,15 +22,22 @@ from trimpi.stages.callbacks import StageCallback
 from trimpi.stages.context import StageContext, StageResult
 from trimpi.stages.rl.canary import check_first_batch
 from trimpi.stages.rl.dataset import rollout_dataset
-from trimpi.stages.rl.gate import GATE_FILE
+from trimpi.stages.rl.gate import GATE_FILE, Gate, measured_gate
 from trimpi.stages.rl.roles import GroupPlan, group_plan
 from trimpi.stages.rl.rollouts import PolicyRollouts, logged_reward
-from trimpi.stages.rl.samplers import check_sampler, frozen_sampler, row_sampler, sampler_arguments
+from trimpi.stages.rl.samplers import (
+    check_sampler,
+    frozen_sampler,
+    row_sampler,
+    sampler_arguments,
+    sampling_settings,
+)
 from trimpi.stages.rl.teacher import PolicyTeacher
 from trimpi.stages.training import METRICS_FILE, ROLLOUTS_FILE, finish_training
 from trimpi.stages.trl_seams import RolloutTrainer
 from trimpi.stages.work import count_weights, rl_cost
 from trimpi.tasks.selection import first_per_policy
+from trimpi.types import Example
 
 
 def run_rl(config: RlConfig, context: StageContext) -> StageResult:
@@ -62,7 +70,9 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
     )
     renderer = Renderer(processor, instruction=context.instruction)
     model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
-    frozen = _frozen_model(config, context)
+    seen_by = _policy_aware_models(config, context, model)
+    gate = _gate(config, context, renderer, examples, model, seen_by)
+    frozen = _frozen_model(seen_by, gate)
     rollouts = PolicyRollouts(
         config,
         plan,
@@ -71,8 +81,8 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
         renderer,
         sampler=partial(row_sampler, config.sampler, renderer=renderer, engine=context.engine),
         log_file=context.output_dir / ROLLOUTS_FILE,
-        gate_file=context.output_dir / GATE_FILE,
-        policy_aware_sampler=_policy_aware_sampler(config, context, renderer, frozen),
+        gate=gate,
+        policy_aware_sampler=_sampler(frozen, config, context, renderer),
         teacher=_teacher(config, context, renderer, frozen),
     )
     callback = StageCallback(
@@ -107,28 +117,64 @@ def stage_plan(config: RlConfig, examples: int, *, seed: int) -> GroupPlan:
     )
 
 
-def _frozen_model(config: RlConfig, context: StageContext) -> PreTrainedModel | None:
-    """The model that sees the policy where that is not the one being trained; a resumed stage reads the same one."""
-    if config.teacher is None and config.policy_aware_model == CURRENT:
-        return None
+def _policy_aware_models(config: RlConfig, context: StageContext, model: PreTrainedModel) -> dict[str, PreTrainedModel]:
+    """The models that may see the policy, the one being trained first; a resumed stage reads the same ones."""
     path = context.earlier_models.get(config.reads, context.model_path)
-    return load_model(path, dtype=context.model.dtype, attn=context.model.attention)
+    named = config.policy_aware_model
+    if named == CURRENT or (named == BEST and (path == context.model_path or not _is_seen(config))):
+        return {CURRENT: model}
+    frozen = load_model(path, dtype=context.model.dtype, attn=context.model.attention)
+    return {CURRENT: model, BASE: frozen} if named == BEST else {named: frozen}
 
 
-def _policy_aware_sampler(
-    config: RlConfig, context: StageContext, renderer: Renderer, frozen: PreTrainedModel | None
-) -> RowSampler | None:
-    """Who samples policy-aware completions instead of the model being trained."""
-    if frozen is None or config.policy_aware_model == CURRENT:
+def _is_seen(config: RlConfig) -> bool:
+    """Whether the stage shows the policy to anyone."""
+    return config.teacher is not None or config.policy_aware_share != 0
+
+
+def _gate(
+    config: RlConfig,
+    context: StageContext,
+    renderer: Renderer,
+    examples: Sequence[Example],
+    model: PreTrainedModel,
+    seen_by: Mapping[str, PreTrainedModel],
+) -> Gate | None:
+    """What the policy in the prompt gains before the first step; None where that is not to be measured."""
+    if not config.gate_examples:
         return None
-    return frozen_sampler(config.sampler, frozen, renderer, context.engine)
+    return measured_gate(
+        context.output_dir / GATE_FILE,
+        context.task,
+        examples[: config.gate_examples],
+        frozen_sampler(config.sampler, model, renderer, context.engine),
+        {name: frozen_sampler(config.sampler, one, renderer, context.engine) for name, one in seen_by.items()},
+        renderer,
+        sampling_settings(config),
+        context.seed,
+    )
+
+
+def _frozen_model(seen_by: Mapping[str, PreTrainedModel], gate: Gate | None) -> PreTrainedModel | None:
+    """The model that sees the policy where that is not the one being trained."""
+    name = next(iter(seen_by)) if gate is None else gate.policy_aware_model
+    return None if name == CURRENT else seen_by[name]
+
+
+def _sampler(
+    frozen: PreTrainedModel | None, config: RlConfig, context: StageContext, renderer: Renderer
+) -> RowSampler | None:
+    """Who samples policy-aware completions in the place of the model being trained."""
+    return None if frozen is None else frozen_sampler(config.sampler, frozen, renderer, context.engine)
 
 
 def _teacher(
-    config: RlConfig, context: StageContext, renderer: Renderer, model: PreTrainedModel | None
+    config: RlConfig, context: StageContext, renderer: Renderer, frozen: PreTrainedModel | None
 ) -> PolicyTeacher | None:
-    if config.teacher is None or model is None:
+    """Whoever sees the policy; where that is the model being trained, as it is before the first step."""
+    if config.teacher is None:
         return None
+    model = frozen or load_model(context.model_path, dtype=context.model.dtype, attn=context.model.attention)
     share = context.engine == "prefix" and can_share(training_obstacle(model))
     if share:
         enable_shared_attention(model)
