@@ -283,7 +283,7 @@ FORWARD = {"type": "cot_sft", "cot": "forward"}
     [
         (
             [{"type": "vm_cpt"}, {**RL, "policy_aware_model": "vmcpt"}],
-            r"policy_aware_model of stage 2 is 'vmcpt'; allowed are current, input, base, vm_cpt \(",
+            r"policy_aware_model of stage 2 is 'vmcpt'; allowed are current, best, input, base, vm_cpt \(",
         ),
         (
             [{**FORWARD, "forward_cot": {"generator": {"type": "model", "model": "cot_sft"}}}],

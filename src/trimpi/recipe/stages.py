@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from trimpi.recipe.cots import ForwardCotConfig, ModelGeneratorConfig, ReverseCotConfig
-from trimpi.recipe.model_names import BASE, BEST, CURRENT, INPUT
+from trimpi.recipe.model_names import BASE, BEST, INPUT
 from trimpi.recipe.numbers import Count, Positive, Share
 from trimpi.recipe.rl import (
     AdvantageConfig,
@@ -194,7 +194,7 @@ class RlConfig(TrainingConfig):
     prompts_per_step: Count
     group_size: Count = 5
     policy_aware_share: PolicyAwareShare = 0.5
-    policy_aware_model: str = CURRENT
+    policy_aware_model: str = BEST
     advantage: AdvantageConfig = Field(default_factory=AdvantageConfig)
     algorithm: AlgorithmConfig = Field(default_factory=GrpoConfig)
     teacher: TeacherConfig | None = None
