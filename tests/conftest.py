@@ -6,6 +6,13 @@ import sys
 
 import pytest
 
+from skips import skip_lines
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in skip_lines(terminalreporter.stats.get("skipped", ())):
+        terminalreporter.write_line(line)
+
 
 @pytest.fixture(autouse=True)
 def nothing_told_yet() -> None:

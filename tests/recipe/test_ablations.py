@@ -10,14 +10,14 @@ import pytest
 from trimpi.recipe import RlConfig, load_sweep
 
 ABLATIONS = Path(__file__).parents[2] / "recipes" / "ablation"
-FILES = sorted(file.stem for file in ABLATIONS.glob("*.yaml"))
+BASELINES = ABLATIONS.parent / "baselines-nano.yaml"
+FILES = [*sorted(ABLATIONS.glob("*.yaml")), BASELINES]
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_the_baseline_in_its_commands_is_a_method(name: str) -> None:
-    file = ABLATIONS / f"{name}.yaml"
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_baseline_in_its_commands_is_a_method(file: Path) -> None:
     sweep, jobs = load_sweep(file)
-    assert sweep.name == name
+    assert sweep.name == file.stem
     methods = {job.method for job in jobs}
     named = re.findall(r"--baseline (\S+)", file.read_text(encoding="utf-8"))
     assert set(named) <= methods
@@ -39,3 +39,16 @@ def test_a_distilled_model_sees_as_many_completions() -> None:
     stage = recipe.stages[-1]
     assert stage.type == "cot_sft" and stage.examples_per_policy is not None
     assert stage.forward_cot.samples * stage.examples_per_policy * recipe.task.policies == 640  # type: ignore[union-attr]
+
+
+def test_baselines_differ_from_fine_tuning_in_what_they_are_named_for() -> None:
+    _, jobs = load_sweep(BASELINES)
+    stages = {job.method: [stage.model_dump() for stage in job.recipe.stages] for job in jobs}
+    assert stages.pop("in-context") == []
+    (sft,) = stages.pop("cot-sft")
+    differing = {method: {key for key in sft if stage.get(key) != sft[key]} for method, (stage,) in stages.items()}
+    assert differing == {
+        "lora": {"lora", "learning_rate"},
+        "policy-dropped": {"prompt"},
+        "soft-prompt": {"type", "prompt", "learning_rate", "checkpoint_every_steps"},
+    }

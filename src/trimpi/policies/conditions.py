@@ -2,8 +2,9 @@
 
 A rule is a sentence or a list item "If CONDITION [and CONDITION ...], [then] ACTION." or "ACTION if CONDITION [and
 ...].", a condition "SUBJECT is|are VALUE [or VALUE ...]" or "SUBJECT is|are RELATION NUMBER [UNIT]" with over, above,
-more than, at least, under, below, less than, at most. Everything else is passed over, so that nothing is found does not
-say that nothing is there.
+more than, at least, under, below, less than, at most. An action is wanted, allowed ("may") or forbidden ("do not",
+"never", "must not", "may not", ...). Everything else is passed over, so that nothing is found does not say that nothing
+is there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf
+from typing import Literal
 
 RELATIONS = {
     "over": (">", False),
@@ -36,6 +38,28 @@ BOUND = re.compile(
 )
 VALUES = re.compile(r"(?P<subject>.+?)\s+(?:is|are)\s+(?P<not>not\s+)?(?P<values>.+)", re.I)
 ARTICLE = re.compile(r"^(?:the|a|an|its|their)\s+", re.I)
+Force = Literal["wanted", "allowed", "forbidden"]
+FORCES: tuple[tuple[Force, re.Pattern[str]], ...] = (
+    (
+        "forbidden",
+        re.compile(
+            r"(?:please\s+)?(?:you\s+)?"
+            r"(?:(?:do|must|may|can|should|shall)(?:\s+not|n['’]t)|cannot|can['’]t|(?:must\s+)?never)\s+"
+        ),
+    ),
+    ("allowed", re.compile(r"(?:you\s+)?(?:may|can)\s+")),
+    ("wanted", re.compile(r"(?:please\s+)?(?:you\s+)?(?:(?:must|should|shall)\s+)?(?:always\s+)?")),
+)
+"""What an action may begin with, in the order in which it is looked for; the last is there always."""
+OPPOSITES = (
+    (
+        {"accept", "allow", "approve", "grant", "permit"},
+        {"decline", "deny", "disallow", "forbid", "prohibit", "refuse", "reject"},
+    ),
+    ({"enable"}, {"disable"}),
+    ({"include"}, {"exclude"}),
+)
+"""Verbs that cannot both be done to one thing, on either side."""
 LONGEST_RULE = 600
 
 
@@ -74,6 +98,32 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What is to be done, `verb` and what follows it, and whether it is to be."""
+
+    force: Force
+    verb: str
+    rest: str
+
+    def excludes(self, other: Action) -> bool:
+        """Whether doing as one says breaks the other.
+
+        Forbidden is what was named and any kind of it: "do not refund" excludes "refund in cash", and not the other way
+        round. Wanted with different verbs may both be carried out ("refund it", "write to them"), unless the verbs are
+        opposites.
+        """
+        if "forbidden" in (self.force, other.force):
+            return self._forbids(other) or other._forbids(self)
+        if "allowed" in (self.force, other.force):
+            return _opposite(self, other)
+        return (self.verb == other.verb and self.rest != other.rest) or _opposite(self, other)
+
+    def _forbids(self, other: Action) -> bool:
+        same = f"{other.verb} {other.rest} ".startswith(f"{self.verb} {self.rest}".rstrip() + " ")
+        return self.force == "forbidden" != other.force and same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contradiction:
     """Two rules that hold for the same case, named in `case`, and want different things."""
 
@@ -94,12 +144,10 @@ def read_rules(document: str) -> Iterator[Rule]:
 
 
 def contradictions(rules: Sequence[Rule]) -> Iterator[Contradiction]:
-    """Pairs of rules on exactly the same subjects that a case meets both of, with different actions of one verb.
-
-    Rules with different verbs may both be carried out ("refund it", "write to them"), so they are no contradiction.
-    """
-    for first, second in combinations(rules, 2):
-        if first.action == second.action or _verb(first.action) != _verb(second.action):
+    """Pairs of rules on exactly the same subjects that a case meets both of, with actions that exclude each other."""
+    read = [(rule, _read_action(rule.action)) for rule in rules]
+    for (first, action), (second, other) in combinations(read, 2):
+        if not action.excludes(other):
             continue
         case = _shared_case(dict(first.conditions), dict(second.conditions))
         if case is not None:
@@ -155,8 +203,15 @@ def _shared_case(one: dict[str, Condition], other: dict[str, Condition]) -> str 
     return ", ".join(words)
 
 
-def _verb(action: str) -> str:
-    return action.partition(" ")[0]
+def _read_action(words: str) -> Action:
+    force, beginning = next((force, match) for force, pattern in FORCES if (match := pattern.match(words)))
+    verb, _, rest = words[beginning.end() :].partition(" ")
+    return Action(force=force, verb=verb, rest=ARTICLE.sub("", rest))
+
+
+def _opposite(one: Action, other: Action) -> bool:
+    verbs = {one.verb, other.verb}
+    return one.rest == other.rest and any(verbs & yes and verbs & no for yes, no in OPPOSITES)
 
 
 def _plain(words: str) -> str:
