@@ -63,7 +63,8 @@ class EfficiencyResult:
     `policy_cached` is None where no prefix is kept, and `no_cache` then says why. `..._saved` are shares of the
     policy-aware cost, `..._saved_over_cached` of the cached one. `no_longer_matters` says for every such share from
     which added query length on it stays below 5 %: of tokens worked out, of the others the least of those measured;
-    None: at none. `left_out` are lengths that were asked for and not measured, with the reason.
+    None: at none. `left_out` are lengths that were asked for and not measured, with the reason. `model_key` is a hash
+    of what the model computes; "" where nobody knows.
     """
 
     model: str
@@ -88,6 +89,7 @@ class EfficiencyResult:
     query_lengths: Sequence[QueryPoint]
     no_longer_matters: Mapping[str, float | None]
     left_out: Sequence[str]
+    model_key: str = ""
 
     @property
     def policy_tokens(self) -> float:
@@ -176,7 +178,7 @@ def _seconds(cost: PromptCost, *, batch: bool) -> RequestSeconds | None:
 def load_efficiency(path: Path) -> EfficiencyResult:
     """Read efficiency.json. Raises RunError naming the file and the missing keys."""
     data = read_json(path)
-    missing = sorted({known.name for known in fields(EfficiencyResult)} - set(data))
+    missing = sorted({known.name for known in fields(EfficiencyResult)} - {"model_key"} - set(data))
     if missing:
         raise RunError(f"{path} lacks {', '.join(missing)}: delete it and measure again")
     costs = {way: None if data[way] is None else PromptCost(**data[way]) for way in WAYS}
