@@ -19,6 +19,7 @@ from trimpi.models.processing import WITHOUT_VIDEO
 
 NANO = "nano"
 ADAPTER_FILE = "adapter_config.json"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json")
 NANO_FOLDER = Path(__file__).parent / "nano" / "weights"
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -69,7 +70,7 @@ def load_processor(path: str | Path) -> ProcessorMixin:
 
 def _require_tokenizer_files(folder: Path, processor: Any) -> None:
     """Raises ModelError for a local model without any: transformers makes an empty tokenizer of nothing."""
-    files = sorted(set(processor.tokenizer.vocab_files_names.values()))
+    files = sorted({*TOKENIZER_FILES, *processor.tokenizer.vocab_files_names.values()})
     if folder.is_dir() and not any((folder / file).is_file() for file in files):
         raise ModelError(
             f"{folder} has no tokenizer: none of {', '.join(files)} is there; copy them from the model it was made of"
