@@ -6,7 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from reporting.fake_run import build_fake_run
+from tasks.custom.folders import write_folder
 from trimpi.cli import app
+from trimpi.cli.services import CACHE_VARIABLE
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -54,8 +56,30 @@ def test_missing_clevr_directory_is_one_line(variant: str, command: str, tmp_pat
     assert f"no CLEVR directory at {tmp_path / 'CLEVR_v1.0'}" in message
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "RECIPE", "--out", "/proc/x"), ("init", "/proc/new"), ("eval", "nano", "RECIPE", "--out", "FILE")],
+)
+def test_a_place_that_cannot_be_written_is_one_line(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    file, recipe = tmp_path / "file", write_folder(tmp_path / "desk") / "recipe.yaml"
+    file.write_text("")
+    recipe.write_text(f"name: desk\ntask: {{type: custom, path: {recipe.parent}}}\nstages: []\n")
+    given = [{"RECIPE": str(recipe), "FILE": str(file)}.get(argument, argument) for argument in arguments]
+    code, output = invoke(*given)
+    assert code == 2 and output.splitlines()[-1].startswith(f"error: {given[-1]} cannot be read or written (")
+
+
 def test_report_of_no_run_is_one_line(tmp_path: Path) -> None:
     assert "is not a run directory" in one_line_refusal("report", str(tmp_path))
+
+
+def test_report_of_a_tasks_folder_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("name: desk\n")
+    assert "is not a run directory (it has no manifest.json)" in one_line_refusal("report", str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
 
 
 def test_compare_of_no_run_is_one_line(tmp_path: Path) -> None:

@@ -21,6 +21,23 @@ def test_user_errors_are_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[
     assert capsys.readouterr() == ("", "error: seed is 'x'; allowed is a whole number\n")
 
 
+def test_what_the_file_system_refuses_is_one_line_with_path_and_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, said in (
+        (PermissionError(13, "Permission denied", "/proc/x"), "/proc/x cannot be read or written (Permission denied)"),
+        (OSError("the disk\nis gone"), "the disk is gone"),
+    ):
+        with pytest.raises(typer.Exit) as end:
+            failing_with(error)()
+        assert end.value.exit_code == 2
+        message = capsys.readouterr().err
+        assert message.startswith(f"error: {said}") and message.count("\n") == 1
+
+
+def test_a_reader_of_the_output_that_leaves_is_no_error() -> None:
+    with pytest.raises(BrokenPipeError):
+        failing_with(BrokenPipeError(32, "Broken pipe"))()
+
+
 def test_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["/usr/bin/trimpi", "run", "my recipe.yaml", "seed=1"])
     with pytest.raises(typer.Exit) as end:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tiny_task import ColorTask, save_tiny_model
 from trimpi.cli.services import CACHE_VARIABLE, evaluate_model, task_of
 from trimpi.errors import ModelError
 from trimpi.recipe import parse_recipe
-from trimpi.run.services import EvaluationRequest, evaluation_request
+from trimpi.run.services import EvaluationRequest, evaluation_request, results_of_others
 from trimpi.tasks.clevr import rendered
 from trimpi.types import Completion
 
@@ -64,6 +65,34 @@ def test_forgetting_comes_with_the_divergence_from_the_recipes_model(tmp_path: P
     assert (divergence["model"], divergence["base"], divergence["prompts"]) == ("01-rl", str(base), 8)
     assert (divergence["mean"] == 0.0) == (seed == 0), "the same weights in another folder have not moved"
     assert json.loads((tmp_path / "out" / "forgetting.json").read_text())["n"] == 11
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_model_trained_again_in_place_is_evaluated_again(tmp_path: Path) -> None:
+    base = save_tiny_model(tmp_path / "base", seed=0)
+    model = save_tiny_model(tmp_path / "model", seed=1)
+    suites = ["accuracy", "forgetting", "efficiency"]
+    small = {"examples": 1, "repeats": 1, "new_tokens": 2, "query_lengths": [], "batch": 1}
+    first = request(tmp_path, model=model, base=base, suites=suites, efficiency=small)
+    assert results_of_others(first) == []
+    evaluate_model(first)
+    files = [tmp_path / "out" / f"{name}.json" for name in (*suites, "divergence")]
+    before = [file.read_text() for file in files]
+    evaluate_model(first)
+    assert [file.read_text() for file in files] == before and results_of_others(first) == []
+    save_tiny_model(model, seed=2)
+    assert results_of_others(first) == [file.name for file in files]
+    evaluate_model(first)
+    assert results_of_others(first) == []
+    assert json.loads(files[-1].read_text())["mean"] != json.loads(before[-1])["mean"]
+
+
+@pytest.mark.parametrize("change", [{"instruction": "Answer."}, {"engine": "plain"}, {"model": {"dtype": "bfloat16"}}])
+def test_how_a_model_is_loaded_and_asked_is_part_of_its_key(tmp_path: Path, change: dict[str, Any]) -> None:
+    asked = request(tmp_path, model=tmp_path, base=tmp_path)
+    if "model" in change:
+        change = {"model": asked.model.model_copy(update=change["model"])}
+    assert replace(asked, **change).model_key != asked.model_key == replace(asked, name="other").model_key
 
 
 def test_a_base_of_another_vocabulary_is_refused_before_weights_load(tmp_path: Path) -> None:

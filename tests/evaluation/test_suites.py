@@ -127,12 +127,32 @@ def test_a_finished_suite_is_not_run_again(tmp_path: Path) -> None:
     assert sampler.calls == []
 
 
-@pytest.mark.parametrize("change", [{"model": "other"}, {"seed": 4}, {"max_new_tokens": 8}, {"examples": 3}])
+@pytest.mark.parametrize(
+    "change", [{"model": "other"}, {"model_key": "retrained"}, {"seed": 4}, {"max_new_tokens": 8}, {"examples": 3}]
+)
 def test_other_settings_run_the_suite_again(tmp_path: Path, change: dict[str, Any]) -> None:
     evaluate(tmp_path, RecordingSampler(REPLIES))
     sampler = RecordingSampler(REPLIES)
     evaluate(tmp_path, sampler, **change)
     assert len(sampler.calls) == 1
+
+
+def test_answers_of_a_model_that_changed_are_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "CHUNK", 2)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(tmp_path, RecordingSampler([RIGHT, WRONG], interrupted_at=1), model_key="one")
+    sampler = RecordingSampler([RIGHT, WRONG])
+    evaluate(tmp_path, sampler, model_key="two")
+    assert [len(call["prompts"]) for call in sampler.calls] == [2, 2]
+
+
+def test_results_from_before_models_had_keys_are_read(tmp_path: Path) -> None:
+    result = evaluate(tmp_path, RecordingSampler(REPLIES))
+    file = tmp_path / "eval" / "accuracy.json"
+    data = json.loads(file.read_text())
+    del data["model_key"]
+    file.write_text(json.dumps(data))
+    assert load_result(file) == result
 
 
 def test_another_policy_or_image_runs_the_suite_again(tmp_path: Path) -> None:

@@ -107,6 +107,23 @@ def test_left_padding_does_not_change_greedy_completions(family: str, tmp_path: 
     assert complete(renderer.encode_prompts(prompts)) == alone
 
 
+def test_a_model_without_its_tokenizer_is_told_what_is_missing(tmp_path: Path) -> None:
+    save_model(*tiny_model("qwen2_5_vl"), tmp_path)
+    for file in tmp_path.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(ModelError, match=r"tokenizer.*tokenizer\.json"):
+        load_processor(tmp_path)
+
+
+def test_an_adapter_is_said_to_be_one_and_of_what(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "Qwen/Qwen2.5-VL-7B-Instruct"}')
+    with pytest.raises(ModelError, match=r"PEFT adapter of Qwen/Qwen2\.5-VL-7B-Instruct.*merge it"):
+        resolve_model_path(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="a model that it does not name"):
+        resolve_model_path(tmp_path)
+
+
 def test_weights_lost_on_the_way_are_an_error(tmp_path: Path) -> None:
     model, processor = tiny_model("qwen2_5_vl")
     save_model(model, processor, tmp_path / "model")

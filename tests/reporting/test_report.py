@@ -175,8 +175,9 @@ def test_a_run_in_progress_is_reported_as_far_as_it_got(tmp_path: Path, evaluate
     assert "The run is not finished" in page.text and "not finished" in page.text
 
 
-def test_a_run_that_has_only_a_recipe_still_gives_a_page(tmp_path: Path) -> None:
+def test_a_run_that_has_only_begun_still_gives_a_page(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("name: fresh\nstages: []\n")
+    (tmp_path / "manifest.json").write_text("{}")
     assert "No suite has finished yet" in report(tmp_path).text
 
 

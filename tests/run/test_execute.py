@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -328,3 +329,11 @@ def test_killed_process_leaves_the_directory_free(tmp_path: Path) -> None:
     assert killed.returncode == -signal.SIGKILL
     expected = results(run(tmp_path / "whole", FakeWorld()))
     assert results(run(tmp_path / "killed", FakeWorld())) == expected
+
+
+def test_a_stage_trained_again_is_evaluated_again(tmp_path: Path) -> None:
+    out = run(tmp_path, FakeWorld())
+    shutil.rmtree(out / "stages" / "03-rl")
+    world = FakeWorld()
+    run(tmp_path, world)
+    assert (world.stages_begun, world.evaluated) == (["03-rl"], ["03-rl"])

@@ -135,6 +135,8 @@ def test_a_system_turn_replaces_the_instruction(client: TestClient) -> None:
         for text in ("Be brief.", "Be brief. And kind.")
     )
     assert long - short == len(" And kind."), "a text token is one byte"
+    status, empty = post(client, chat({"role": "system", "content": ""}, user()))
+    assert status == 200 and short - empty["usage"]["prompt_tokens"] == len("Be brief."), "nor comes the default back"
 
 
 def test_a_policy_is_shown_in_every_prompt(folder: Path, sampler: tuple[Renderer, LocalSampler], images: Path) -> None:
@@ -247,6 +249,13 @@ def test_what_is_no_json_object_is_refused(client: TestClient, body: str) -> Non
         PATH, content=body.encode("utf-8", "surrogatepass"), headers={"content-type": "application/json"}
     )
     assert response.status_code == 400 and response.json()["error"]["message"]
+
+
+def test_what_is_no_json_is_said_to_be_none(client: TestClient) -> None:
+    response = client.post(PATH, content=b'{"model": 1,,', headers={"content-type": "application/json"})
+    error = response.json()["error"]
+    assert error["message"].startswith("the body is not JSON: ") and "character 12" in error["message"]
+    assert (response.status_code, error["param"], error["code"]) == (400, None, "json_invalid")
 
 
 def test_other_paths_and_methods_are_said_not_to_be_there(client: TestClient) -> None:

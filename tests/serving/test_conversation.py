@@ -32,6 +32,11 @@ def test_a_request_is_the_prompt_that_evaluation_writes() -> None:
         assert messages(turn, policy=shown) == PromptWriter().prompt(example, shown).messages
 
 
+def test_an_empty_system_turn_replaces_the_instruction_too() -> None:
+    system, _ = messages({"role": "system", "content": ""}, {"role": "user", "content": "Which?"})
+    assert system == Message(role="system", parts=())
+
+
 def test_results_of_tools_are_the_users_turn() -> None:
     written = messages(
         {"role": "user", "content": "Weigh it."},

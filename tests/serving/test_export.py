@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from serving.finished_run import INSTRUCTION, RANK, STAGES, build_finished_run, 
 from trimpi.cli import app
 from trimpi.errors import ModelError
 from trimpi.models import load_model, load_processor
+from trimpi.recipe import load_recipe
 from trimpi.rendering.renderer import Renderer
 from trimpi.serving.export import export_model
 from trimpi.serving.hub import push_to_hub
@@ -174,3 +176,11 @@ def test_a_hub_that_refuses_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(EndpointError, match="no connection; log in with `hf auth login`"):
         push_to_hub(tmp_path, "me/desk", private=True, api=FakeHub(OSError("no connection")))  # type: ignore[arg-type]
+
+
+def test_the_documented_run_of_an_adapter_is_lora_in_every_stage() -> None:
+    """What serving.md says to run before `--adapter`."""
+    root = Path(__file__).parents[2]
+    (line,) = re.findall(r"^trimpi run (.*)\n.* --adapter$", (root / "docs" / "serving.md").read_text(), re.MULTILINE)
+    recipe, _, _, *overrides = line.split()
+    assert all(stage.lora is not None for stage in load_recipe(root / recipe, overrides).stages)

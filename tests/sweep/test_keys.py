@@ -4,7 +4,7 @@ from pathlib import Path
 
 from run.fake_services import WordTask, base_model, make_recipe
 from trimpi.stages.context import StageContext
-from trimpi.sweep.keys import model_content, stage_key
+from trimpi.sweep.keys import stage_key
 
 
 def key(folder: Path, **stage: object) -> str:
@@ -12,15 +12,6 @@ def key(folder: Path, **stage: object) -> str:
     model = base_model(folder / "model")
     context = StageContext(task=WordTask(), model=recipe.model, model_path=model, output_dir=folder / "out", seed=0)
     return stage_key(recipe, recipe.stages[0], context)
-
-
-def test_equal_models_are_equal_wherever_they_lie(tmp_path: Path) -> None:
-    first, second = base_model(tmp_path / "a"), base_model(tmp_path / "b")
-    (second / "manifest.json").write_text("how it was made")
-    (second / "metrics.jsonl").write_text("{}")
-    assert model_content(first) == model_content(second)
-    (second / "weights.txt").write_text("trained")
-    assert model_content(first) != model_content(second)
 
 
 def test_a_file_of_chains_of_thought_counts_by_its_content(tmp_path: Path) -> None:

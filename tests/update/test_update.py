@@ -52,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(finished: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(finished / "run", tmp_path / "run")
+    return shutil.copytree(finished / "run", tmp_path / "a run")
 
 
 @pytest.fixture
@@ -95,6 +95,9 @@ def test_an_update_says_what_changes_trains_measures_and_can_be_taken_back(run: 
     assert "changed: Red labels" in output and "Say up." in output
     assert "train rows: 2 changed or new" in output and "2 untouched\n" in output
     assert "what the update did" in output and "untouched" in output
+    policy = new_policy / "policy-v2.md"
+    for command in (f"serve '{run}'; ", f"versions '{run}' --use 1 goes", f"serve '{run}' --policy {policy} --update"):
+        assert f"trimpi {command}" in output
     history = VersionHistory(run)
     assert history.current.number == 2 and history.current.parent == 1
     task = run / "versions" / "02" / "task"

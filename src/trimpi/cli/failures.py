@@ -20,7 +20,9 @@ Parameters = ParamSpec("Parameters")
 
 
 def reported(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
-    """The command with every TrimpiError as one line and exit code 2, and Ctrl-C as one line and exit code 130."""
+    """The command with every TrimpiError, and what the file system refuses, as one line and exit code 2, and Ctrl-C as
+    one line and exit code 130.
+    """
 
     @functools.wraps(command)
     def with_reports(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
@@ -28,6 +30,11 @@ def reported(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             command(*args, **kwargs)
         except TrimpiError as error:
             _print(f"error: {error}")
+            raise typer.Exit(USER_ERROR) from None
+        except BrokenPipeError:
+            raise  # of whoever read the output, such as `head`; the command line ends quietly
+        except OSError as error:
+            _print(f"error: {_say_refused(error)}")
             raise typer.Exit(USER_ERROR) from None
         except KeyboardInterrupt:
             _print(f"interrupted; what is finished is kept, and the same command goes on: {_same_command()}")
@@ -40,6 +47,12 @@ def _print(message: str) -> None:
     rank = os.environ.get("RANK", "0")
     prefix = "" if rank == "0" else f"[process {rank}] "
     typer.echo(prefix + " ".join(message.splitlines()), err=True)
+
+
+def _say_refused(error: OSError) -> str:
+    if error.filename is None:
+        return str(error)
+    return f"{error.filename} cannot be read or written ({error.strerror}): give another path, or see to its rights"
 
 
 def _same_command() -> str:

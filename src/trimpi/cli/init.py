@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,8 @@ def init(
         typer.echo(f"{folder}: a policy with a picture, rows, README.md")
     examples = _examples(folder)
     write_text(_recipe(folder, examples, model), folder / RECIPE)
-    typer.echo(f"{folder / RECIPE}: for {len(examples)} training rows; next: trimpi check {folder / RECIPE}")
+    check = shlex.join(["trimpi", "check", str(folder / RECIPE)])
+    typer.echo(f"{folder / RECIPE}: for {len(examples)} training rows; next: {check}")
 
 
 def _examples(folder: Path) -> list[Example]:

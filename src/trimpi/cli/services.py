@@ -11,6 +11,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trimpi.digest import model_content
 from trimpi.errors import EndpointError
 from trimpi.evaluation.results import EFFICIENCY
 from trimpi.policies import Policy, join_texts
@@ -117,6 +118,7 @@ def evaluate_model(request: EvaluationRequest) -> None:
                 model,
                 renderer,
                 model_name=request.name,
+                model_key=request.model_key,
                 out_dir=request.out_dir,
                 settings=request.settings.efficiency,
                 engine=request.engine,
@@ -142,6 +144,7 @@ def _evaluate_suites(request: EvaluationRequest, sampler: Sampler, renderer: Ren
                     renderer,
                     suite=suite,
                     model=request.name,
+                    model_key=request.model_key,
                     out_dir=request.out_dir,
                     max_new_tokens=request.settings.max_new_tokens,
                     seed=request.seed,
@@ -182,6 +185,7 @@ def _measure_divergence(request: EvaluationRequest, model: PreTrainedModel, rend
             base,
             renderer,
             model_name=request.name,
+            model_key=f"{request.model_key} {model_content(request.base_path)}",
             base_name=request.model.path,
             out_dir=request.out_dir,
             max_new_tokens=request.settings.max_new_tokens,
@@ -201,7 +205,9 @@ def _harness_tasks(request: EvaluationRequest) -> Any:
     if config is None:
         return None
     check_harness(config)
-    finished = harness_is_finished(config, model_name=request.name, out_dir=request.out_dir, seed=request.seed)
+    finished = harness_is_finished(
+        config, model_name=request.name, model_key=request.model_key, out_dir=request.out_dir, seed=request.seed
+    )
     return None if finished else find_tasks(config)
 
 
@@ -217,6 +223,7 @@ def _run_harness(request: EvaluationRequest, model: PreTrainedModel, renderer: R
             tasks,
             config,
             model_name=request.name,
+            model_key=request.model_key,
             out_dir=request.out_dir,
             batch_size=request.settings.batch_size,
             seed=request.seed,

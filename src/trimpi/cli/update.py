@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,8 +93,8 @@ def _train(prepared: PreparedUpdate, recipe: Recipe, history: VersionHistory, pr
     Console().print(update_table(result))
     typer.echo(f"report: {page}")
     typer.echo(
-        f"version {prepared.number} is in use: trimpi serve {history.root}; "
-        f"trimpi versions {history.root} --use {prepared.plan['parent']} goes back"
+        f"version {prepared.number} is in use: {shlex.join(['trimpi', 'serve', str(history.root)])}; "
+        f"{shlex.join(['trimpi', 'versions', str(history.root)])} --use {prepared.plan['parent']} goes back"
     )
 
 
@@ -118,9 +119,8 @@ def _show_plan(plan: Mapping[str, Any], folder: VersionFolder, *, root: Path, po
     typer.echo(f"trained on: {trained} affected rows and {len(plan['replayed'])} of the untouched")
     if not any(plan["rows"]["test"][name] for name in ("changed", "confirmed")):
         typer.echo("no test row measures the change: give some with --test FILE")
-    typer.echo(
-        f"until it is in use, the previous model can be shown it: trimpi serve {root} --policy {policy} --update"
-    )
+    shown = shlex.join(["trimpi", "serve", str(root), "--policy", str(policy), "--update"])
+    typer.echo(f"until it is in use, the previous model can be shown it: {shown}")
 
 
 def _say_rows(rows: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ class DivergenceResult:
     """KL(base || model) in nats per token: the mean over prompts of each prompt's mean, with its 95 % interval.
 
     `tokens` counts the tokens compared; `per_tag` holds prompts, tokens and mean for each value of each tag.
+    `model_key` is a hash of what both models' answers depend on; "" where nobody knows.
     """
 
     model: str
@@ -43,6 +44,7 @@ class DivergenceResult:
     interval: tuple[float, float]
     per_tag: Mapping[str, Mapping[str, Mapping[str, float]]]
     seconds: float
+    model_key: str = ""
 
 
 def measure_divergence(
@@ -57,6 +59,7 @@ def measure_divergence(
     max_new_tokens: int,
     batch_size: int,
     engine: Engine,
+    model_key: str = "",
     base_renderer: Renderer | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -77,7 +80,13 @@ def measure_divergence(
     identities = [
         (question.id, prompt_id(renderer, prompt)) for question, prompt in zip(questions, prompts, strict=True)
     ]
-    settings = {"model": model_name, "base": base_name, "seed": seed, "max_new_tokens": max_new_tokens}
+    settings = {
+        "model": model_name,
+        "model_key": model_key,
+        "base": base_name,
+        "seed": seed,
+        "max_new_tokens": max_new_tokens,
+    }
     path = out_dir / DIVERGENCE_FILE
     finished = _finished(path, settings, identities)
     if finished is not None:

@@ -38,6 +38,7 @@ def measure_efficiency(
     model_name: str,
     out_dir: Path,
     settings: EfficiencyConfig,
+    model_key: str = "",
     engine: Engine = "prefix",
     progress: Progress | None = None,
     clock: Clock = time.perf_counter,
@@ -52,7 +53,7 @@ def measure_efficiency(
     """
     path = out_dir / EFFICIENCY_FILE
     asked = {**settings.model_dump(), "engine": engine}
-    finished = _finished(path, model_name, asked)
+    finished = _finished(path, model_name, model_key, asked)
     if finished is not None:
         return finished
     was_training = model.training
@@ -82,13 +83,15 @@ def measure_efficiency(
         query_lengths=measured.points,
         no_longer_matters=no_longer_matters(measured.points),
         left_out=measured.left_out,
+        model_key=model_key,
     )
     write_atomically(path, result.to_json())
     return result
 
 
-def _finished(path: Path, model_name: str, asked: Mapping[str, object]) -> EfficiencyResult | None:
+def _finished(path: Path, model_name: str, model_key: str, asked: Mapping[str, object]) -> EfficiencyResult | None:
     if not path.is_file():
         return None
     data = read_json(path)
-    return load_efficiency(path) if (data.get("model"), data.get("settings")) == (model_name, asked) else None
+    recorded = data.get("model"), data.get("model_key", ""), data.get("settings")
+    return load_efficiency(path) if recorded == (model_name, model_key, asked) else None

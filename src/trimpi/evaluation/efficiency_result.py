@@ -73,7 +73,7 @@ class EfficiencyResult:
     `repeats` rounds, those of its prefill over `prefill_repeats` (older results: over `repeats` too).
     `no_longer_matters` says for every such share from which added query length on it stays below 5 %: of tokens worked
     out, of the others the least of those measured; None: at none. `left_out` are lengths that were asked for and not
-    measured, with the reason.
+    measured, with the reason. `model_key` is a hash of what the model computes; "" where nobody knows.
     """
 
     model: str
@@ -100,6 +100,7 @@ class EfficiencyResult:
     left_out: Sequence[str]
     prefill_repeats: int | None = None
     intervals: Intervals = field(default_factory=dict)
+    model_key: str = ""
 
     @property
     def policy_tokens(self) -> float:

@@ -50,7 +50,10 @@ class HarnessScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HarnessResult:
-    """What lm-eval says about one model; `version` is lm-eval's, `config` the recipe's `evaluation.harness`."""
+    """What lm-eval says about one model; `version` is lm-eval's, `config` the recipe's `evaluation.harness`.
+
+    `model_key` is a hash of what the model's answers depend on; "" where nobody knows.
+    """
 
     model: str
     harness: str
@@ -59,6 +62,7 @@ class HarnessResult:
     seed: int
     scores: Sequence[HarnessScore]
     seconds: float
+    model_key: str = ""
 
 
 def check_harness(config: HarnessConfig) -> None:
@@ -105,6 +109,7 @@ def run_harness(
     model_name: str,
     out_dir: Path,
     batch_size: int,
+    model_key: str = "",
     seed: int = 0,
 ) -> HarnessResult:
     """Ask the tasks that `find_tasks` found; write `out_dir/harness.json`, and `.jsonl` with a line per document asked.
@@ -128,7 +133,7 @@ def run_harness(
         fewshot_random_seed=seed,
     )
     result = HarnessResult(
-        **_settings(model_name, config, seed),
+        **_settings(model_name, model_key, config, seed),
         scores=list(_scores(found)),
         seconds=round(time.perf_counter() - start, 3),
     )
@@ -138,18 +143,21 @@ def run_harness(
     return result
 
 
-def harness_is_finished(config: HarnessConfig, *, model_name: str, out_dir: Path, seed: int = 0) -> bool:
+def harness_is_finished(
+    config: HarnessConfig, *, model_name: str, out_dir: Path, model_key: str = "", seed: int = 0
+) -> bool:
     """Whether these tasks were asked of this model before, by this version of lm-eval."""
     path = out_dir / HARNESS_FILE
     if not path.is_file():
         return False
     data = read_json(path)
-    return all(data.get(key) == value for key, value in _settings(model_name, config, seed).items())
+    return all(data.get(key) == value for key, value in _settings(model_name, model_key, config, seed).items())
 
 
-def _settings(model_name: str, config: HarnessConfig, seed: int) -> dict[str, Any]:
+def _settings(model_name: str, model_key: str, config: HarnessConfig, seed: int) -> dict[str, Any]:
     return {
         "model": model_name,
+        "model_key": model_key,
         "harness": DISTRIBUTION,
         "version": version(DISTRIBUTION),
         "config": config.model_dump(mode="json"),

@@ -67,7 +67,8 @@ class SuiteResult:
     best: the rate of each policy's commonest gold answer; 0 where there are none. `prompt_tokens` counts image tokens
     too. `score` is the mean of the examples' values, `parts` those of what they are made of; `errors` counts kinds of
     errors. `per_section` counts the examples that each section of the policy decides, `per_tag` those with each value
-    of each tag. `details` are what a suite has to say beyond that.
+    of each tag. `details` are what a suite has to say beyond that. `model_key` is a hash of what the model's answers
+    depend on besides the prompts; "" where nobody knows.
     """
 
     suite: str
@@ -89,6 +90,7 @@ class SuiteResult:
     per_section: Mapping[str, Mapping[str, int]]
     per_tag: Mapping[str, Mapping[str, Mapping[str, int]]]
     details: Mapping[str, Any]
+    model_key: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -103,6 +105,7 @@ def summarise(
     max_new_tokens: int,
     seconds: float,
     details: Mapping[str, Any] | None = None,
+    model_key: str = "",
 ) -> SuiteResult:
     """Count the records of a suite. Every outcome is a count of its own: no answer and truncated are not "wrong"."""
     outcomes = Counter(record.outcome for record in records)
@@ -128,6 +131,7 @@ def summarise(
         per_section=_per_section(records),
         per_tag=_per_tag(records),
         details=details or {},
+        model_key=model_key,
     )
 
 
@@ -185,7 +189,7 @@ def load_result(path: Path) -> SuiteResult:
     """Read a suite's JSON. Raises RunError naming the file and the missing keys."""
     data = read_json(path)
     known = {known.name for known in fields(SuiteResult)}
-    _require(path, data, known)
+    _require(path, data, known - {"model_key"})
     kept = {key: value for key, value in data.items() if key in known}
     means = {
         "score": _read_mean(data["score"]),

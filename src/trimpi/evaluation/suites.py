@@ -81,6 +81,7 @@ def evaluate_suite(
     model: str,
     out_dir: Path,
     max_new_tokens: int,
+    model_key: str = "",
     seed: int = 0,
     examples: int | None = None,
     skill_examples: int = 32,
@@ -90,14 +91,20 @@ def evaluate_suite(
 ) -> SuiteResult:
     """Ask a suite's questions greedily, score the completions, write `out_dir/SUITE.json`.
 
-    `out_dir/SUITE.jsonl` gets one line per question. `model` names the model in the result. `progress` is handed to
-    the sampler. A finished suite of the same model, settings and prompts is read back instead of being run again, an
-    interrupted one goes on where it stopped. A suite that looks at the records of `accuracy` has these made first where
-    they are missing; `referral` also asks the model behind `referral_judge`. Raises RecipeError for an unknown suite,
-    DataError when there is nothing to ask.
+    `out_dir/SUITE.jsonl` gets one line per question. `model` names the model in the result, `model_key` tells it from
+    others that had the name. `progress` is handed to the sampler. A finished suite of the same model, settings and
+    prompts is read back instead of being run again, an interrupted one goes on where it stopped. A suite that looks at
+    the records of `accuracy` has these made first where they are missing; `referral` also asks the model behind
+    `referral_judge`. Raises RecipeError for an unknown suite, DataError when there is nothing to ask.
     """
     source = SuiteSource(task=task, seed=seed, examples=examples, skill_examples=skill_examples, cache_dir=cache_dir)
-    settings: dict[str, Any] = {"suite": suite, "model": model, "seed": seed, "max_new_tokens": max_new_tokens}
+    settings: dict[str, Any] = {
+        "suite": suite,
+        "model": model,
+        "model_key": model_key,
+        "seed": seed,
+        "max_new_tokens": max_new_tokens,
+    }
     if suite not in DERIVED:
         return _ask(source, sampler, renderer, settings, out_dir=out_dir, progress=progress)
     refuse_unjudged(suite, source, model_judge=referral_judge is not None)

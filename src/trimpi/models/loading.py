@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -17,6 +18,8 @@ from trimpi.errors import ModelError
 from trimpi.models.processing import WITHOUT_VIDEO
 
 NANO = "nano"
+ADAPTER_FILE = "adapter_config.json"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json")
 NANO_FOLDER = Path(__file__).parent / "nano" / "weights"
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -30,6 +33,11 @@ def resolve_model_path(path: str | Path) -> Path:
         path = NANO_FOLDER
     folder = Path(path).expanduser()
     if folder.is_dir():
+        if not (folder / "config.json").is_file() and (folder / ADAPTER_FILE).is_file():
+            raise ModelError(
+                f"{folder} is a PEFT adapter of {_adapted(folder)}, not a whole model: merge it into that, as `trimpi "
+                "export RUN` does without --adapter, or give the base model"
+            )
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder} is not a model folder: it has no config.json")
         return folder
@@ -56,7 +64,24 @@ def load_processor(path: str | Path) -> ProcessorMixin:
             f"the processor of {path} is a {type(processor).__name__} without an image processor, losing images: "
             "use a vision-language model with its processor files"
         )
+    _require_tokenizer_files(Path(source), processor)
     return processor
+
+
+def _require_tokenizer_files(folder: Path, processor: Any) -> None:
+    """Raises ModelError for a local model without any: transformers makes an empty tokenizer of nothing."""
+    files = sorted({*TOKENIZER_FILES, *processor.tokenizer.vocab_files_names.values()})
+    if folder.is_dir() and not any((folder / file).is_file() for file in files):
+        raise ModelError(
+            f"{folder} has no tokenizer: none of {', '.join(files)} is there; copy them from the model it was made of"
+        )
+
+
+def _adapted(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / ADAPTER_FILE).read_bytes())["base_model_name_or_path"])
+    except (ValueError, KeyError, TypeError):
+        return "a model that it does not name"
 
 
 def load_model(

@@ -1,4 +1,5 @@
-"""A run directory as the report sees it. Every part may be missing: a report can be written while the run goes on."""
+"""A run directory as the report sees it. Every part but recipe and manifest may be missing: a report can be written
+while the run goes on."""
 
 from __future__ import annotations
 
@@ -152,18 +153,18 @@ class RunRecord:
 
 def read_run(run_dir: Path) -> RunRecord:
     """Read a run directory. Raises RunError when there is none, or when a file in it cannot be read as what it is."""
-    recipe_file = run_dir / "recipe.yaml"
-    if not recipe_file.is_file():
-        raise RunError(
-            f"{run_dir} is not a run directory (it has no recipe.yaml): give the folder that `trimpi run` wrote"
-        )
+    recipe_file, manifest_file = run_dir / "recipe.yaml", run_dir / "manifest.json"
+    for needed in (recipe_file, manifest_file):  # a task's folder has the first alone
+        if not needed.is_file():
+            raise RunError(
+                f"{run_dir} is not a run directory (it has no {needed.name}): give the folder that `trimpi run` wrote"
+            )
     recipe_text = recipe_file.read_text(encoding="utf-8")
-    manifest_file = run_dir / "manifest.json"
     return RunRecord(
         folder=run_dir,
         recipe=_parse_recipe(recipe_text, recipe_file),
         recipe_text=recipe_text,
-        manifest=read_json(manifest_file) if manifest_file.is_file() else {},
+        manifest=read_json(manifest_file),
         policies=[load_policy(file) for file in sorted((run_dir / "data").glob("**/policy.md"))],
         requests=_requests(run_dir / "data" / "test.jsonl"),
         stages=[_stage(*numbered) for numbered in _numbered_folders(run_dir / "stages")],

@@ -73,19 +73,20 @@ class _Execution:
             self._evaluate(BASE_NAME, self._base_model, last=not self._names)
         parent, model_path = BASE_NAME, self._base_model
         for name, config in zip(self._names, self._recipe.stages, strict=True):
-            self._stage(name, config, parent=parent, model_path=model_path)
+            trained = self._stage(name, config, parent=parent, model_path=model_path)
             parent, model_path = name, self._run.stage(name)
             if name in evaluated_models(self._recipe):
-                self._evaluate(name, model_path, last=name == self._names[-1])
+                self._evaluate(name, model_path, last=name == self._names[-1], trained=trained)
         return self._finish() if self._main else None
 
-    def _stage(self, name: str, config: StageConfig, *, parent: str, model_path: Path) -> None:
+    def _stage(self, name: str, config: StageConfig, *, parent: str, model_path: Path) -> bool:
+        """Whether there was something to do."""
         # Every process looks before the main one can write, or they would disagree on whether the stage is to be run.
         complete = manifest.stage_is_complete(self._run, name)
         self._services.processes.barrier()
         if complete:
             self._say(f"{name}: finished before, kept")
-            return
+            return False
         manifest.refuse_other_processes(self._run, self._services.processes.count)
         with self._services.reporter.track(name) as progress:
             result = self._services.run_stage(
@@ -113,15 +114,17 @@ class _Execution:
             )
             self._record()
         self._services.processes.barrier()
+        return True
 
     def _models_before(self, name: str) -> dict[str, Path]:
         """The recipe's model, and what the stages before have left, by their type: of several of one type the last."""
         before = zip(self._names[: self._names.index(name)], self._recipe.stages, strict=False)
         return {BASE: self._base_model, **{config.type: self._run.stage(stage) for stage, config in before}}
 
-    def _evaluate(self, name: str, model_path: Path, *, last: bool) -> None:
+    def _evaluate(self, name: str, model_path: Path, *, last: bool, trained: bool = False) -> None:
+        """A model that was just `trained` may stand where another one was evaluated: what is there need not be its."""
         out_dir = self._run.evaluation(name)
-        if self._main and not is_evaluated(out_dir, self._recipe.evaluation, efficiency=last):
+        if self._main and (trained or not is_evaluated(out_dir, self._recipe.evaluation, efficiency=last)):
             request = evaluation_request(
                 self._recipe,
                 self._task,

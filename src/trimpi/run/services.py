@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from trimpi.digest import model_content
 from trimpi.evaluation.results import DIVERGENCE_FILE, EFFICIENCY_FILE, HARNESS_FILE
+from trimpi.evaluation.storage import read_json
 from trimpi.recipe import Engine, EvaluationConfig, ModelConfig, Recipe, StageConfig
 from trimpi.rendering.prompts import DEFAULT_INSTRUCTION
 from trimpi.run.processes import Processes
@@ -47,6 +51,13 @@ class EvaluationRequest:
     efficiency: bool
     track: Callable[[str], AbstractContextManager[Progress]]
 
+    @property
+    def model_key(self) -> str:
+        """A hash of what the model's answers depend on besides its prompts: results of another key are not kept."""
+        loading = self.model.model_dump(mode="json", exclude={"path"})
+        decisive = [model_content(self.model_path), loading, self.engine, self.instruction]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:24]
+
 
 def evaluation_request(
     recipe: Recipe,
@@ -78,11 +89,23 @@ def evaluation_request(
 
 def is_evaluated(out_dir: Path, settings: EvaluationConfig, *, efficiency: bool) -> bool:
     """Whether all that a recipe asks of one model is there: each file is written whole, after everything it sums up."""
-    expected = [f"{suite}.json" for suite in settings.suites]
-    expected += [DIVERGENCE_FILE] if "forgetting" in settings.suites else []
-    expected += [HARNESS_FILE] if settings.harness is not None else []
-    expected += [EFFICIENCY_FILE] if efficiency else []
-    return all((out_dir / name).is_file() for name in expected)
+    return all((out_dir / name).is_file() for name in _result_files(settings, efficiency=efficiency))
+
+
+def results_of_others(request: EvaluationRequest) -> list[str]:
+    """The files of a request that are there and of another model, or of one that was loaded or asked otherwise."""
+    files = [request.out_dir / name for name in _result_files(request.settings, efficiency=request.efficiency)]
+    keys = {file.name: str(read_json(file).get("model_key", "")) for file in files if file.is_file()}
+    # The divergence is of two models: its key goes on with the base's.
+    return [name for name, key in keys.items() if not key.startswith(request.model_key)]
+
+
+def _result_files(settings: EvaluationConfig, *, efficiency: bool) -> list[str]:
+    files = [f"{suite}.json" for suite in settings.suites]
+    files += [DIVERGENCE_FILE] if "forgetting" in settings.suites else []
+    files += [HARNESS_FILE] if settings.harness is not None else []
+    files += [EFFICIENCY_FILE] if efficiency else []
+    return files
 
 
 @dataclass(frozen=True, kw_only=True)

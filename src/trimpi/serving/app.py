@@ -137,6 +137,9 @@ def _require_model(service: Service, name: str) -> None:
 def _malformed(error: RequestValidationError) -> Refusal:
     """What is wrong deepest in a body, by the path to it: where several forms are allowed, the one that was meant."""
     worst = max(error.errors(), key=lambda found: len(found["loc"]))
+    if worst["type"] == "json_invalid":
+        position, why = worst["loc"][1], worst["ctx"]["error"]
+        return bad_request(f"the body is not JSON: {why} (character {position})", code="json_invalid")
     steps = [str(step) for step in worst["loc"][1:]]
     place = ".".join(step for step in steps if step != "str" and "[" not in step)  # not the names of forms
     message = str(worst["msg"]).removeprefix("Value error, ")

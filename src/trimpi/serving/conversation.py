@@ -48,7 +48,7 @@ class Conversations:
         return make_conversation(
             messages,
             self.policy,
-            instruction=instruction or self.writer.instruction,
+            instruction=self.writer.instruction if instruction is None else instruction,
             policy_turn=self.writer.policy_turn,
         )
 

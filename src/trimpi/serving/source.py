@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,9 @@ def find_model(given: str, *, stage: str | None = None) -> ModelSource:
         return _of_run(folder if stage is not None else version_in_use(folder).path, stage)
     if stage is not None:
         raise ModelError(f"--stage is {stage}, but {given} is not a run directory: leave it out, or name the run")
-    if (folder / "manifest.json").is_file() and (folder.parents[1] / "recipe.yaml").is_file():
-        return _of_run(folder.parents[1], folder.name)
+    above = Path(os.path.normpath(folder / ".." / ".."))
+    if (folder / "manifest.json").is_file() and (above / "recipe.yaml").is_file():
+        return _of_run(above, folder.name)
     instruction = DEFAULT_INSTRUCTION
     if (folder / CARD_FILE).is_file():
         instruction = str(read_json(folder / CARD_FILE).get("instruction", DEFAULT_INSTRUCTION))

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trimpi.digest import file_digest
+from trimpi.digest import file_digest, model_content
 from trimpi.recipe import CotTrainingConfig, Recipe, StageConfig
 from trimpi.run.data import fingerprint
 from trimpi.run.environment import describe_environment
@@ -15,8 +15,6 @@ from trimpi.run.services import EvaluationRequest
 from trimpi.stages.context import StageContext
 from trimpi.tasks.base import Task
 
-NOT_THE_MODEL = frozenset(("manifest.json", "metrics.jsonl", "rollouts.jsonl"))
-"""Files beside a model's own: they may differ between models that are the same."""
 NOT_OF_ANSWERS = frozenset(("after", "base", "break_even"))
 """Settings of evaluations that decide when one happens and how it is read, not what it gives."""
 
@@ -48,17 +46,6 @@ def evaluation_key(recipe: Recipe, request: EvaluationRequest) -> str:
         base=model_content(request.base_path),
         **_of_run(recipe, request.task, request.model_path),
     )
-
-
-def model_content(path: Path) -> str:
-    """A hash of a model folder's files, or the id of a model that is no folder."""
-    if not path.is_dir():
-        return f"id {path}"
-    digest = hashlib.sha256()
-    for file in sorted(path.iterdir()):
-        if file.is_file() and not file.name.startswith(".") and file.name not in NOT_THE_MODEL:
-            digest.update(f"{file.name} {file_digest(file)}\n".encode())
-    return digest.hexdigest()
 
 
 def _of_run(recipe: Recipe, task: Task, model_path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,40 @@ def test_a_function_of_the_users_own_scores(tmp_path: Path) -> None:
         task_of(folder, reward="desk_reward:scores")
     with pytest.raises(RecipeError, match=r"put no_such_module.py into"):
         task_of(folder, reward="no_such_module:score")
+
+
+def function_refused(folder: Path, code: str) -> str:
+    (folder / "mine.py").write_text(code)
+    with pytest.raises(RecipeError) as caught:
+        task_of(folder, reward="mine:score")
+    return str(caught.value)
+
+
+def test_why_a_users_module_cannot_be_imported_is_said(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    assert (
+        "SyntaxError: " in (message := function_refused(folder, "\ndef score(answer, row)\n")) and "line 2" in message
+    )
+    message = function_refused(folder, "import no_such_library\n")
+    assert "ModuleNotFoundError: No module named 'no_such_library'" in message and "put mine.py" not in message
+    assert "ZeroDivisionError" in function_refused(folder, "1 / 0\n")
+
+
+def test_two_folders_may_have_modules_of_one_name(tmp_path: Path) -> None:
+    for name, helped in (("a", 0.25), ("b", 0.5)):
+        folder = write_folder(tmp_path / name)
+        (folder / "helper.py").write_text(f"VALUE = {helped}\n")
+        (folder / "mine.py").write_text("from helper import VALUE\ndef score(answer, row):\n    return VALUE\n")
+    tasks = [task_of(tmp_path / name, reward="mine:score") for name in ("a", "b", "a")]
+    assert [value(task, "left") for task in tasks] == [0.25, 0.5, 0.25]
+    assert not {"mine", "helper"} & set(sys.modules) and str(tmp_path / "a") not in sys.path
+
+
+def test_a_folders_module_does_not_stand_in_for_an_installed_one(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    (folder / "colorsys.py").write_text("def score(answer, row):\n    return 1\n")
+    with pytest.raises(RecipeError, match=r"lib.*colorsys\.py has no function 'score'"):
+        task_of(folder, reward="colorsys:score")
 
 
 def test_a_judge_sees_policy_request_gold_and_answer(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import importlib
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,23 +135,48 @@ def _grade_call(reward: ToolCallReward) -> Grader:
 def load_function(named: str, folder: Path) -> Callable[[str, Mapping[str, Any]], Any]:
     """The function "module:function". Modules are looked for where Python does, and last in the task's folder.
 
-    Raises RecipeError when there is none.
+    Raises RecipeError when there is none, or when importing its module fails.
     """
     module_name, _, name = named.partition(":")
-    place = str(folder.resolve())
-    if place not in sys.path:
-        sys.path.append(place)
     try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
+        with _importable(folder.resolve()):
+            module = importlib.import_module(module_name)
+    except Exception as error:  # importing runs the user's code, which may raise anything
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            raise RecipeError(
+                f"task.reward names {named!r}, but there is no module {error.name!r}: put "
+                f"{module_name.replace('.', '/')}.py into {folder}, or install it"
+            ) from None
         raise RecipeError(
-            f"task.reward names {named!r}, but the module {module_name!r} cannot be imported ({error}): put "
-            f"{module_name.replace('.', '/')}.py into {folder}, or install it"
-        ) from None
+            f"task.reward names {named!r}, but importing {module_name!r} fails with {type(error).__name__}: {error}; "
+            "mend it, or install what it needs"
+        ) from error
     function = getattr(module, name, None)
     if not callable(function):
         raise RecipeError(f"task.reward names {named!r}, but {module.__file__} has no function {name!r}")
     return function
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules of `folder` can be imported, behind all others. They are forgotten at the end, since those of another
+    task's folder may have the same names.
+    """
+    place = str(folder)
+    if place in sys.path:
+        yield
+        return
+    before = set(sys.modules)
+    sys.path.append(place)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(place)
+        for name in set(sys.modules) - before:
+            root, file = name.partition(".")[0], Path(getattr(sys.modules[name], "__file__", None) or "/")
+            if file == folder / f"{root}.py" or file.is_relative_to(folder / root):
+                del sys.modules[name]
 
 
 def _grade_by_function(named: str, function: Callable[[str, Mapping[str, Any]], Any]) -> ExampleGrader:
