@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from trimpi.tasks.clevr.scene import Scene, SceneObject
+from trimpi.tasks.picture_files import save_picture
 
 CROP_SIZE = 48
 """Pixels on a side of a crop."""
@@ -30,6 +31,4 @@ def save_crop(scene: Scene, item: SceneObject, path: Path) -> Path:
     """Write the crop of an object as a PNG of CROP_SIZE x CROP_SIZE pixels."""
     with Image.open(scene.image) as image:
         crop = image.convert("RGB").crop(crop_window(item)).resize((CROP_SIZE, CROP_SIZE), Image.Resampling.BICUBIC)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    crop.save(path)
-    return path
+    return save_picture(crop, path)

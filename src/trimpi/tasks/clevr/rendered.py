@@ -14,6 +14,7 @@ from PIL import Image
 
 from trimpi.tasks.clevr.layout import Placed, sample_layout
 from trimpi.tasks.clevr.scene import Scene, SceneObject
+from trimpi.tasks.picture_files import save_picture
 
 MIN_VISIBLE_SHARE = 0.7
 """Least share of an object's silhouette that must not be hidden behind others."""
@@ -113,11 +114,10 @@ def _render_scene(folder: Path, index: int, seed: int, objects: tuple[int, int],
         if all(boxes):
             break
     picture = folder / "images" / f"{index:06d}.png"
-    picture.parent.mkdir(exist_ok=True)
-    Image.fromarray(raytrace.render_picture(layout, seed=index)).save(picture)
+    save_picture(Image.fromarray(raytrace.render_picture(layout, seed=index)), picture)
     if masks:
         numbers = sum((number + 1) * mine for number, mine in enumerate(visible))
-        Image.fromarray(numbers.astype("uint8")).save(picture.with_name(picture.stem + "_mask.png"))
+        save_picture(Image.fromarray(numbers.astype("uint8")), picture.with_name(picture.stem + "_mask.png"))
     described = [_describe(item, box) for item, box in zip(layout, boxes, strict=True) if box]
     return {"image_filename": picture.name, "image_index": index, "objects": described}
 

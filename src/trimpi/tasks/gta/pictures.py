@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
+
+from trimpi.tasks.picture_files import save_picture
 
 WIDTH, HEIGHT = 128, 96
 """The size of the rendered scenes: the base model sees every pixel."""
@@ -121,10 +122,7 @@ def sample_formula(rng: random.Random) -> Formula:
 def save_drawing(drawing: Drawing, path: Path) -> Path:
     """The drawing as a PNG of WIDTH x HEIGHT pixels; one that is on disk is not drawn again."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".tmp{os.getpid()}")
-        draw(drawing).save(temporary, format="PNG")
-        temporary.replace(path)
+        save_picture(draw(drawing), path)
     return path
 
 
