@@ -112,7 +112,6 @@ def _policy_rollout_on_trl(subject: Subject, sizes: Sizes, config: RlConfig, tas
         renderer,
         sampler=sampler,
         log_file=folder / "rollouts.jsonl",
-        gate_file=folder / "gate.json",
     )
 
     def roll_out(chats: list[list[dict[str, Any]]], trainer: Any) -> dict[str, list[Any]]:

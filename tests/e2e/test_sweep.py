@@ -53,4 +53,4 @@ def test_every_run_of_a_sweep_equals_the_run_alone(workshop: Workshop) -> None:
 
     printed = command(workshop, "compare", out, "--html", workshop.folder / "page.html")
     assert "poro" in printed and "3, 4" in printed
-    assert (workshop.folder / "page.html").read_text().count("<svg") == 1
+    assert (workshop.folder / "page.html").read_text().count("<svg") == 2

@@ -48,8 +48,8 @@ def test_the_reward_is_asked_wherever_answers_are_scored(tmp_path: Path) -> None
     judge = {"type": "judge", "endpoint": ENDPOINT, "max_new_tokens": 10}
     assert uses(tmp_path, reward=judge, stages=stages) == {
         "01-cot_sft: reward judge": Calls(number=12, prompt_tokens=1200, written_tokens=120),
-        # 4 examples answered both ways for the gate, then 5 steps of 3 requests with 2 x 2 completions
-        "02-rl: reward judge": Calls(number=68, prompt_tokens=6800, written_tokens=680),
+        # 4 examples answered for the gate, policy-free and by two policy-aware models, then 5 x 3 x 2 x 2 completions
+        "02-rl: reward judge": Calls(number=72, prompt_tokens=7200, written_tokens=720),
         # 2 requests, with the policy and without it, by the base and after each stage
         "evaluation: reward judge": Calls(number=12, prompt_tokens=1200, written_tokens=120),
     }

@@ -19,11 +19,11 @@ class DaemonThreads:
         self._number = len(self._waiting)
         self._ended: SimpleQueue[tuple[str, BaseException | None]] = SimpleQueue()
         self._threads = [Thread(target=self._run, daemon=True) for _ in range(min(count, self._number))]
-        for thread in self._threads:
-            thread.start()
 
     def ended(self) -> Iterator[str]:
-        """Every item as soon as its work has ended. Raises what the work raises."""
+        """Begin, and give every item as soon as its work has ended. Raises what the work raises."""
+        for thread in self._threads:
+            thread.start()
         for _ in range(self._number):
             item, error = self._ended.get()
             if error is not None:
@@ -34,7 +34,8 @@ class DaemonThreads:
         """Begin nothing more, and wait for what is under way."""
         self._waiting.clear()
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
 
     def _run(self) -> None:
         while True:
