@@ -72,3 +72,12 @@ def test_a_picture_that_lies_on_its_side_is_sent_upright(tmp_path: Path) -> None
 def test_a_missing_image_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.png"):
         data_url(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize(("mode", "shown"), [("RGBA", (255, 255, 255)), ("I;16", (0, 0, 0))])
+def test_transparency_and_sixteen_bits_go_as_models_are_shown_them(
+    tmp_path: Path, mode: str, shown: tuple[int, ...]
+) -> None:
+    Image.new(mode, (2, 1)).save(tmp_path / "a.png")
+    _, image = opened(data_url(tmp_path / "a.png"))
+    assert (image.mode, image.getpixel((0, 0))) == ("RGB", shown)

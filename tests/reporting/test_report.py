@@ -1,3 +1,5 @@
+import base64
+import io
 import json
 import subprocess
 import sys
@@ -5,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from reporting.fake_calls import build_fake_calls_run
 from reporting.fake_run import build_fake_run
@@ -206,6 +209,13 @@ def test_a_file_that_is_no_image_has_no_data_uri(tmp_path: Path) -> None:
     path.write_text("<svg onload=alert(1)>")
     assert image_data_uri(path) is None
     assert image_data_uri(tmp_path / "missing.png") is None
+
+
+def test_sixteen_bits_are_shown_as_models_are_shown_them(tmp_path: Path) -> None:
+    Image.new("I;16", (2, 1), 257 * 40).save(tmp_path / "scan.png")
+    uri = image_data_uri(tmp_path / "scan.png") or ""
+    shown = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    assert shown.getpixel((0, 0)) == (40, 40, 40)
 
 
 def test_reporting_and_the_suites_do_not_import_torch() -> None:

@@ -13,7 +13,7 @@ CACHED_IMAGES = 256
 
 
 def open_image(path: Path) -> Image.Image:
-    """The image as RGB, upright; shared between callers, so not to be changed.
+    """The image as `as_rgb` gives it, upright; shared between callers, so not to be changed.
 
     Raises DataError naming a file that is missing or cannot be read.
     """
@@ -26,6 +26,21 @@ def open_image(path: Path) -> Image.Image:
         raise DataError(f"image {path} cannot be read: {error}") from None
 
 
+def as_rgb(image: Image.Image) -> Image.Image:
+    """What a model is shown: transparency on white, as on paper; 16 bits a pixel scaled to 8, where Pillow would cut off."""
+    if has_sixteen_bits(image):
+        return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def has_sixteen_bits(image: Image.Image) -> bool:
+    """Grey values of more than 8 bits: "I", "I;16" and the like."""
+    return image.mode.startswith("I")
+
+
 def forget_images() -> None:
     """Give up the memory of decoded images: a server's are seldom shown twice, and may be large."""
     _decode.cache_clear()
@@ -35,4 +50,4 @@ def forget_images() -> None:
 def _decode(path: Path, modified: int, size: int) -> Image.Image:
     """`modified` and `size` are part of the key, so a file written anew is decoded anew."""
     with Image.open(path) as image:
-        return ImageOps.exif_transpose(image).convert("RGB")
+        return as_rgb(ImageOps.exif_transpose(image))

@@ -10,13 +10,13 @@ from typing import Any
 
 from PIL import Image
 
-from trimpi.rendering.images import open_image
+from trimpi.rendering.images import has_sixteen_bits, open_image
 from trimpi.types import ImagePart, Message, Part
 
 ACCEPTED = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 """Formats that go as they are; all others are sent as PNG."""
 ORIENTATION = 0x0112
-"""The EXIF tag that says which way up a picture is; endpoints differ in whether they read it."""
+"""The EXIF tag that says which way up a picture is."""
 
 
 def to_openai_chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -39,14 +39,20 @@ def _part(part: Part) -> dict[str, Any]:
 
 
 def data_url(path: Path) -> str:
-    """The image file as a data URL: its own bytes where endpoints read them alike, else an upright PNG of it."""
-    upright = open_image(path)
+    """The image file as a data URL: its own bytes where endpoints read them alike, else what a model is shown."""
+    shown = open_image(path)
     with Image.open(path) as image:
-        media_type = ACCEPTED.get(image.format or "") if image.getexif().get(ORIENTATION, 1) == 1 else None
+        media_type = ACCEPTED.get(image.format or "") if _reads_alike(image) else None
     if media_type is not None:
         data = path.read_bytes()
     else:
         written = io.BytesIO()
-        upright.save(written, format="PNG")
+        shown.save(written, format="PNG")
         media_type, data = ACCEPTED["PNG"], written.getvalue()
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+def _reads_alike(image: Image.Image) -> bool:
+    """Endpoints differ in whether they turn pictures, and in what they show for transparency and 16 bits."""
+    turned = image.getexif().get(ORIENTATION, 1) != 1
+    return not (turned or image.has_transparency_data or has_sixteen_bits(image))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from trimpi.rendering.images import as_rgb
+
 MAX_SIDE = 640
 RECORD_SIDE = 480
 JPEG_QUALITY = 82
@@ -35,7 +37,7 @@ def small_image_data_uri(path: Path) -> str | None:
 def _opened(path: Path, side: int) -> Image.Image | None:
     try:
         with Image.open(path) as image:
-            picture = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            picture = image.convert("RGBA") if image.has_transparency_data else as_rgb(image)
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
         return None
     picture.thumbnail((side, side))
