@@ -27,7 +27,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """What a model is shown: transparency on white, as on paper; 16 bits a pixel scaled to 8, where Pillow would cut off."""
+    """What a model is shown: transparency on white, as on paper; 16 bits a pixel scaled to 8, not cut off."""
     if has_sixteen_bits(image):
         return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("RGB")
     if not image.has_transparency_data:
