@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -41,24 +41,11 @@ class Gate:
         return self.accuracy_policy_aware > self.accuracy_policy_free
 
 
-def measured_gate(
-    file: Path,
-    task: Task,
-    examples: Sequence[Example],
-    trained: RowSampler,
-    policy_aware: Mapping[str, RowSampler],
-    renderer: Renderer,
-    settings: SamplingSettings,
-    seed: int,
-) -> Gate:
-    """What was measured before an interruption, or is by the first process now; the others wait for its file.
-
-    `policy_aware` are the models that may see the policy, by name; of equals the first is taken.
-    """
+def kept_gate(file: Path, measure: Callable[[], Gate]) -> Gate:
+    """What was measured before an interruption, or is by the first process now; the others wait for its file."""
     processes = PartialState()
     if processes.is_main_process and not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, asdict(measure_gate(task, examples, trained, policy_aware, renderer, settings, seed)))
+        write_json(file, asdict(measure()))
     processes.wait_for_everyone()
     return Gate(**json.loads(file.read_text(encoding="utf-8")))
 
@@ -72,7 +59,10 @@ def measure_gate(
     settings: SamplingSettings,
     seed: int,
 ) -> Gate:
-    """Answer every example without the policy, and with it by every model, sampled as rollouts are."""
+    """Answer every example without the policy, and with it by every model, sampled as rollouts are.
+
+    `policy_aware` are the models that may see the policy, by name; of equals the first is taken.
+    """
 
     def accuracy(sampler: RowSampler, *, aware: bool) -> float:
         prompts = [renderer.prompt(example, task.policy_of(example) if aware else None) for example in examples]

@@ -89,7 +89,7 @@ class PolicyRollouts:
         Raises StageEndedEarly when dynamic sampling does not fill the step, or when there is nothing to distil: on
         every process alike.
         """
-        self._pass_gate()
+        self._refuse_nothing_to_distil()
         step = trainer.state.global_step // trainer.num_iterations
         aware = policy_aware_per_group(
             self._config.policy_aware_share,
@@ -203,13 +203,9 @@ class PolicyRollouts:
 
     # Sampling and scoring
 
-    def _pass_gate(self) -> None:
-        """Where the policy in the prompt gains nothing there is no teacher."""
+    def _refuse_nothing_to_distil(self) -> None:
         gate = self._gate
-        if gate is None or gate.is_open or self._teacher is None:
-            return
-        self._teacher = None
-        if self._distils_alone:
+        if self._distils_alone and self._teacher is None and gate is not None:
             raise StageEndedEarly(
                 f"ended before step 1: with the policy in the prompt the model has {gate.accuracy_policy_aware:.1%} of "
                 f"{gate.examples} training requests right and {gate.accuracy_policy_free:.1%} without, so there is "

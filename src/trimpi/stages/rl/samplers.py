@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from trimpi.errors import ModelError
 from trimpi.recipe import Engine, RlConfig, SamplerConfig, VllmSamplerConfig
@@ -66,11 +65,6 @@ def row_sampler(
 
 def sampling_settings(config: RlConfig) -> SamplingSettings:
     return SamplingSettings(temperature=config.temperature, top_p=config.top_p, max_new_tokens=config.max_new_tokens)
-
-
-def frozen_sampler(config: SamplerConfig, model: PreTrainedModel, renderer: Renderer, engine: Engine) -> RowSampler:
-    """The sampler over a model that is not being trained: in this process, whoever samples the other rollouts."""
-    return local_sampler(model, renderer, batch_size=config.batch_size, engine=engine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,8 +13,9 @@ from trimpi.errors import RecipeError
 from trimpi.models import load_model, load_processor
 from trimpi.prefix.attention import enable_shared_attention
 from trimpi.prefix.support import can_share, training_obstacle
-from trimpi.recipe import BASE, BEST, CURRENT, RlConfig
+from trimpi.recipe import BEST, CURRENT, RlConfig
 from trimpi.rendering.renderer import Renderer
+from trimpi.sampling.local_engines import local_sampler
 from trimpi.sampling.sampler import RowSampler
 from trimpi.stages.adapters import peft_config
 from trimpi.stages.arguments import common_arguments, launched_processes, weights_dtype
@@ -22,12 +23,11 @@ from trimpi.stages.callbacks import StageCallback
 from trimpi.stages.context import StageContext, StageResult
 from trimpi.stages.rl.canary import check_first_batch
 from trimpi.stages.rl.dataset import rollout_dataset
-from trimpi.stages.rl.gate import GATE_FILE, Gate, measured_gate
+from trimpi.stages.rl.gate import GATE_FILE, Gate, kept_gate, measure_gate
 from trimpi.stages.rl.roles import GroupPlan, group_plan
 from trimpi.stages.rl.rollouts import PolicyRollouts, logged_reward
 from trimpi.stages.rl.samplers import (
     check_sampler,
-    frozen_sampler,
     row_sampler,
     sampler_arguments,
     sampling_settings,
@@ -70,9 +70,13 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
     )
     renderer = Renderer(processor, instruction=context.instruction)
     model = load_model(context.model_path, dtype=weights_dtype(config, context.model), attn=context.model.attention)
-    seen_by = _policy_aware_models(config, context, model)
-    gate = _gate(config, context, renderer, examples, model, seen_by)
-    frozen = _frozen_model(seen_by, gate)
+    models = {CURRENT: model, **_frozen_models(config, context)}
+    samplers = {
+        name: local_sampler(one, renderer, batch_size=config.sampler.batch_size, engine=context.engine)
+        for name, one in models.items()
+    }
+    gate = _gate(config, context, renderer, examples, samplers)
+    seen_by = _candidates(config, samplers)[0] if gate is None else gate.policy_aware_model
     rollouts = PolicyRollouts(
         config,
         plan,
@@ -82,8 +86,8 @@ def build_trainer(config: RlConfig, context: StageContext) -> tuple[RolloutTrain
         sampler=partial(row_sampler, config.sampler, renderer=renderer, engine=context.engine),
         log_file=context.output_dir / ROLLOUTS_FILE,
         gate=gate,
-        policy_aware_sampler=_sampler(frozen, config, context, renderer),
-        teacher=_teacher(config, context, renderer, frozen),
+        policy_aware_sampler=None if seen_by == CURRENT else samplers[seen_by],
+        teacher=_teacher(config, context, renderer, None if seen_by == CURRENT else models[seen_by], gate),
     )
     callback = StageCallback(
         context.output_dir / METRICS_FILE, progress=context.progress, step_metrics=lambda: rollouts.statistics
@@ -117,19 +121,19 @@ def stage_plan(config: RlConfig, examples: int, *, seed: int) -> GroupPlan:
     )
 
 
-def _policy_aware_models(config: RlConfig, context: StageContext, model: PreTrainedModel) -> dict[str, PreTrainedModel]:
-    """The models that may see the policy, the one being trained first; a resumed stage reads the same ones."""
+def _frozen_models(config: RlConfig, context: StageContext) -> dict[str, PreTrainedModel]:
+    """A model that may see the policy in the place of the one being trained; a resumed stage reads the same one."""
     path = context.earlier_models.get(config.reads, context.model_path)
     named = config.policy_aware_model
-    if named == CURRENT or (named == BEST and (path == context.model_path or not _is_seen(config))):
-        return {CURRENT: model}
-    frozen = load_model(path, dtype=context.model.dtype, attn=context.model.attention)
-    return {CURRENT: model, BASE: frozen} if named == BEST else {named: frozen}
+    is_seen = config.teacher is not None or config.policy_aware_share != 0
+    if named == CURRENT or (named == BEST and (path == context.model_path or not is_seen)):
+        return {}
+    return {config.reads: load_model(path, dtype=context.model.dtype, attn=context.model.attention)}
 
 
-def _is_seen(config: RlConfig) -> bool:
-    """Whether the stage shows the policy to anyone."""
-    return config.teacher is not None or config.policy_aware_share != 0
+def _candidates(config: RlConfig, models: Iterable[str]) -> list[str]:
+    """The names of those that may see the policy: all, or the one that the recipe names."""
+    return [name for name in models if config.policy_aware_model in (BEST, name)]
 
 
 def _gate(
@@ -137,42 +141,33 @@ def _gate(
     context: StageContext,
     renderer: Renderer,
     examples: Sequence[Example],
-    model: PreTrainedModel,
-    seen_by: Mapping[str, PreTrainedModel],
+    samplers: Mapping[str, RowSampler],
 ) -> Gate | None:
     """What the policy in the prompt gains before the first step; None where that is not to be measured."""
     if not config.gate_examples:
         return None
-    return measured_gate(
+    return kept_gate(
         context.output_dir / GATE_FILE,
-        context.task,
-        examples[: config.gate_examples],
-        frozen_sampler(config.sampler, model, renderer, context.engine),
-        {name: frozen_sampler(config.sampler, one, renderer, context.engine) for name, one in seen_by.items()},
-        renderer,
-        sampling_settings(config),
-        context.seed,
+        lambda: measure_gate(
+            context.task,
+            examples[: config.gate_examples],
+            samplers[CURRENT],
+            {name: samplers[name] for name in _candidates(config, samplers)},
+            renderer,
+            sampling_settings(config),
+            context.seed,
+        ),
     )
 
 
-def _frozen_model(seen_by: Mapping[str, PreTrainedModel], gate: Gate | None) -> PreTrainedModel | None:
-    """The model that sees the policy where that is not the one being trained."""
-    name = next(iter(seen_by)) if gate is None else gate.policy_aware_model
-    return None if name == CURRENT else seen_by[name]
-
-
-def _sampler(
-    frozen: PreTrainedModel | None, config: RlConfig, context: StageContext, renderer: Renderer
-) -> RowSampler | None:
-    """Who samples policy-aware completions in the place of the model being trained."""
-    return None if frozen is None else frozen_sampler(config.sampler, frozen, renderer, context.engine)
-
-
 def _teacher(
-    config: RlConfig, context: StageContext, renderer: Renderer, frozen: PreTrainedModel | None
+    config: RlConfig, context: StageContext, renderer: Renderer, frozen: PreTrainedModel | None, gate: Gate | None
 ) -> PolicyTeacher | None:
-    """Whoever sees the policy; where that is the model being trained, as it is before the first step."""
-    if config.teacher is None:
+    """Whoever sees the policy; where that is the model being trained, as it is before the first step.
+
+    Where the policy in the prompt gains nothing there is no teacher.
+    """
+    if config.teacher is None or (gate is not None and not gate.is_open):
         return None
     model = frozen or load_model(context.model_path, dtype=context.model.dtype, attn=context.model.attention)
     share = context.engine == "prefix" and can_share(training_obstacle(model))
