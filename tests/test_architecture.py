@@ -15,7 +15,7 @@ import trimpi
 
 PACKAGE = Path(trimpi.__file__).parent
 LAYERS = (
-    ("errors", "types", "interval", "digest"),
+    ("errors", "types", "interval", "digest", "whole_files"),
     ("recipe",),
     ("policies", "rewards"),
     ("tasks", "rendering"),
@@ -39,6 +39,7 @@ TORCH_FREE = (
     "types",
     "interval",
     "digest",
+    "whole_files",
     "recipe",
     "policies",
     "rewards",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trimpi.errors import DataError
 from trimpi.types import Example
+from trimpi.whole_files import written_whole
 
 KEYS = ("id", "cot", "answer")
 COT_FILE = "cot.jsonl"
@@ -43,12 +44,9 @@ class CotFiles:
 
 def save_cots(records: Iterable[CotRecord], path: Path) -> None:
     """Write the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    saving = path.with_suffix(".saving")
-    saving.write_text(
-        "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records), encoding="utf-8"
-    )
-    saving.replace(path)
+    text = "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records)
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def load_cots(path: Path, examples: Sequence[Example]) -> list[CotRecord]:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 from trimpi.errors import RunError
+from trimpi.whole_files import written_whole
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a run started again after a kill, sees all of it or none.
-
-    Several writers, threads of a process among them, do not meet: the last one's text stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    """Write a file so that a reader, or a run started again after a kill, sees all of it or none."""
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trimpi.run.directory import RunDirectory
+from trimpi.whole_files import written_whole
 
 
 def merge_logs(run: RunDirectory, stages: Sequence[str]) -> None:
@@ -26,7 +27,5 @@ def _labelled(stage: str, path: Path) -> Iterator[str]:
 
 def _replace(target: Path, lines: Iterator[str]) -> None:
     """Line by line: rollouts may be far larger than memory should hold."""
-    partial = target.with_name(f".{target.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with written_whole(target) as partial, partial.open("w", encoding="utf-8") as file:
         file.writelines(lines)
-    partial.replace(target)

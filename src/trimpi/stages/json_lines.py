@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from trimpi.whole_files import written_whole
+
 
 def append_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
     """Add one line per record in one write."""
@@ -24,9 +26,8 @@ def keep_lines_until(path: Path, last_step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in _lines(path) if _is_until(line, last_step)]
-    saving = path.with_suffix(".saving")
-    saving.write_bytes(b"".join(line + b"\n" for line in kept))
-    saving.replace(path)
+    with written_whole(path) as partial:
+        partial.write_bytes(b"".join(line + b"\n" for line in kept))
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -44,6 +45,5 @@ def _is_until(line: bytes, last_step: int) -> bool:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
-    saving = path.with_suffix(".saving")
-    saving.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    saving.replace(path)
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

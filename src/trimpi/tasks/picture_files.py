@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from threading import get_ident
 
 from PIL import Image
+
+from trimpi.whole_files import written_whole
 
 
 def save_picture(image: Image.Image, path: Path) -> Path:
     """Write a PNG whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.partial")
-    image.save(partial, format="PNG")
-    partial.replace(path)
+    with written_whole(path) as partial:
+        image.save(partial, format="PNG")
     return path

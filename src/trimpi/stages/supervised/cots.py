@@ -104,6 +104,5 @@ def _sample(
 
 def write_sampled(cots: SampledCots, files: CotFiles, usage: Usage | None = None) -> None:
     """The counts, then the chains of thought: that they are there says that all is done."""
-    files.path.parent.mkdir(parents=True, exist_ok=True)
     write_json(files.counts, counts_of(cots, usage))
     save_cots(cots.records, files.path)

@@ -15,6 +15,7 @@ from PIL import Image
 from trimpi.tasks.clevr.layout import Placed, sample_layout
 from trimpi.tasks.clevr.scene import Scene, SceneObject
 from trimpi.tasks.picture_files import save_picture
+from trimpi.whole_files import written_whole
 
 MIN_VISIBLE_SHARE = 0.7
 """Least share of an object's silhouette that must not be hidden behind others."""
@@ -97,10 +98,8 @@ def _render_shard(job: dict[str, Any]) -> None:
     records = [
         _render_scene(folder, index, job["seed"], job["objects"], job["masks"]) for index in range(start, start + SHARD)
     ]
-    file = _shard_file(folder, start)
-    temporary = file.with_suffix(f".tmp{os.getpid()}")
-    temporary.write_text(json.dumps(records))
-    temporary.replace(file)
+    with written_whole(_shard_file(folder, start)) as partial:
+        partial.write_text(json.dumps(records))
 
 
 def _render_scene(folder: Path, index: int, seed: int, objects: tuple[int, int], masks: bool) -> dict[str, Any]:
