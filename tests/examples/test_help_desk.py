@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from examples.example_folder import EXAMPLES, maker_of, task_of
 from trimpi.policies import load_policy
-from trimpi.recipe import load_recipe
 from trimpi.tasks.custom.task import CustomTask
 from trimpi.types import Split
 
-FOLDER = Path(__file__).parents[2] / "examples" / "help-desk"
+FOLDER = EXAMPLES / "help-desk"
 PLAIN = {
     "matter": "small refund",
     "wish": "refund",
@@ -48,19 +45,13 @@ BY_HAND: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.fixture(scope="module")
 def maker() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("make_help_desk", FOLDER / "make_data.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_help_desk"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["make_help_desk"]
+    with maker_of(FOLDER) as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def task() -> CustomTask:
-    config = load_recipe(FOLDER / "recipe.yaml").task
-    return CustomTask(config)  # type: ignore[arg-type]
+    return task_of(FOLDER)
 
 
 def written(split: str) -> list[dict[str, Any]]:

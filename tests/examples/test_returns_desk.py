@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,32 +10,26 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from examples.example_folder import EXAMPLES, maker_of, task_of
 from trimpi.policies import load_policy
 from trimpi.policies.outline import outline
-from trimpi.recipe import load_recipe
 from trimpi.tasks.clevr.ontology import noun_phrase, predicate
 from trimpi.tasks.clevr.scene import Scene
 from trimpi.tasks.custom.task import CustomTask
 from trimpi.update.rows import read_examples
 
-FOLDER = Path(__file__).parents[2] / "examples" / "returns-desk"
+FOLDER = EXAMPLES / "returns-desk"
 
 
 @pytest.fixture(scope="module")
 def maker() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("make_data", FOLDER / "make_data.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_data"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["make_data"]
+    with maker_of(FOLDER) as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def task() -> CustomTask:
-    config = load_recipe(FOLDER / "recipe.yaml").task
-    return CustomTask(config)  # type: ignore[arg-type]
+    return task_of(FOLDER)
 
 
 def nodes(node: Any) -> Iterator[Any]:
