@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from trimpi.recipe import CURRENT
 from trimpi.reporting.paper_figures import COT_SFT, DIRECT_SFT, VM_CPT
 from trimpi.reporting.wording import stage_label
 
@@ -41,7 +42,7 @@ def _differences(stage: Mapping[str, Any]) -> Iterator[str]:
     """In what RL is not the paper's."""
     if _of(stage, "policy_aware_share"):
         yield f"{_of(stage, 'policy_aware_share')['type']} share".replace("_", "-")
-    if stage.get("policy_aware_model", "current") != "current":
+    if stage.get("policy_aware_model", CURRENT) != CURRENT:
         yield f"policy-aware by {stage['policy_aware_model']}"
     advantage = _of(stage, "advantage")
     if advantage.get("baseline", "pooled") != "pooled":
