@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from trimpi.policies import Policy, save_policy
+
 MARKUP = (
     "<script>window.ran = 1</script></style></script></textarea></noscript><!-- <img src=x onerror='window.ran = 1'>"
     "<svg onload=window.ran=1> \"' {{ 7*7 }} &amp; ]]> javascript:window.ran=1"
@@ -44,4 +46,4 @@ def make_hostile(run: Path) -> None:
     (run / "manifest.json").write_text(json.dumps({text: text}))
     (run / "break_even.json").write_text(json.dumps({text: text}))
     for policy in (run / "data").glob("**/policy.md"):
-        policy.write_text(f"# {MARKUP}\n{MARKUP}\n")
+        save_policy(Policy(MARKUP, (f"# {MARKUP}\n{MARKUP}\n",)), policy.parent)

@@ -89,6 +89,11 @@ def test_a_row_without_the_reasoning_that_stages_learn_is_refused(folder: Path) 
     assert "1 rows added" in invoke("synth", "accept", recipe, "stages=[{type: cot_sft, cot: forward}]")[1]
 
 
+def test_accepting_before_anything_was_written_says_what_is_missing(folder: Path) -> None:
+    recipe = write_recipe(folder, "batch_size: 2")
+    assert f"review.jsonl: trimpi synth {recipe} writes" in one_line_refusal("synth", "accept", recipe)
+
+
 def test_a_task_that_makes_its_own_requests_is_refused(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(

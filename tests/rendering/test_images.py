@@ -90,6 +90,11 @@ def test_an_unreadable_image_is_named(tmp_path: Path, content: bytes | None) -> 
         open_image(path)
 
 
+def test_an_image_that_no_model_takes_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"strip\.png is 4000 x 1 pixels; allowed is"):
+        open_image(write_image(tmp_path / "strip.png", size=(4000, 1)))
+
+
 def test_a_truncated_image_is_named(tmp_path: Path) -> None:
     path = write_image(tmp_path / "cut.png", size=(200, 200))
     path.write_bytes(path.read_bytes()[:80])

@@ -12,6 +12,7 @@ from PIL import Image
 from reporting.fake_calls import build_fake_calls_run
 from reporting.fake_run import build_fake_run
 from trimpi.errors import RunError
+from trimpi.policies import Policy, save_policy
 from trimpi.reporting import write_report
 from trimpi.reporting.images import image_data_uri
 from trimpi.reporting.model_card import model_card
@@ -67,7 +68,7 @@ def make_hostile(run: Path) -> None:
     rows = [{**json.loads(line), "prompt": HOSTILE} for line in requests.read_text().splitlines()]
     requests.write_text("".join(json.dumps(row) + "\n" for row in rows))
     for policy in (run / "data").glob("**/policy.md"):
-        policy.write_text(f"# {HOSTILE}\n{HOSTILE}\n")
+        save_policy(Policy(HOSTILE, (f"# {HOSTILE}\n{HOSTILE}\n",)), policy.parent)
     (run / "manifest.json").write_text(json.dumps({HOSTILE: HOSTILE}))
     (run / "recipe.yaml").write_text(json.dumps({"name": HOSTILE, "stages": []}))
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quickness import timed
 from trimpi.rewards.response import MAX_NESTING, Response, format_reward, read_response, write_response
 
 
@@ -165,10 +164,5 @@ def test_ten_times_the_hostile_text_takes_about_ten_times_as_long(piece: str, fr
 
 
 def reading_seconds(text: str) -> float:
-    """Processor time, so that other work on the machine does not count; the least of three."""
-    seconds = []
-    for _ in range(3):
-        started = time.process_time()
-        read_response(text)
-        seconds.append(time.process_time() - started)
-    return min(seconds)
+    """The least of three."""
+    return min(timed(lambda: read_response(text))[1] for _ in range(3))

@@ -7,11 +7,11 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from quickness import answered_within
 from trimpi.errors import ModelError
 from trimpi.rewards import similarity
 from trimpi.rewards.similarity import BertScore, ExactText, TextSimilarity, packaged_encoder
@@ -81,17 +81,12 @@ def test_hostile_text_scores_between_0_and_1(given: str, bert_score: BertScore) 
 
 def test_a_text_of_any_length_costs_as_much_as_the_longest_compared(bert_score: BertScore) -> None:
     bert_score.score("warm", "up")
-    started = time.process_time()
-    bert_score.score("many different words, " * 100_000, "the red cube")
-    assert time.process_time() - started < 2.0
+    answered_within(2.0, lambda: bert_score.score("many different words, " * 100_000, "the red cube"))
 
 
 def test_the_same_pair_is_scored_once(bert_score: BertScore) -> None:
     bert_score.score("a pair of its own", "the red cube")
-    started = time.process_time()
-    for _ in range(1000):
-        bert_score.score("a pair of its own", "the red cube")
-    assert time.process_time() - started < 0.5
+    answered_within(0.5, lambda: [bert_score.score("a pair of its own", "the red cube") for _ in range(1000)])
 
 
 def test_the_name_says_which_weights_compare(bert_score: BertScore, tmp_path: Path) -> None:

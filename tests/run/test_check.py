@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
 from run.fake_services import WordTask, make_recipe
+from trimpi.errors import DataError
 from trimpi.policies import Policy
 from trimpi.rendering.prompts import Prompt
 from trimpi.run.check import check_recipe
-from trimpi.types import Example
+from trimpi.types import Example, Split
 
 
 class LetterCounter:
@@ -18,6 +24,9 @@ class LetterCounter:
 
     def response(self, text: str) -> int:
         return len(text)
+
+    def control_token_in(self, text: str) -> str | None:
+        return "<|end|>" if "<|end|>" in text else None
 
 
 def test_policies_are_listed_with_the_tokens_they_add() -> None:
@@ -56,3 +65,29 @@ def test_rl_tokens_are_a_bound() -> None:
     stage = {"type": "rl", "steps": 5, "prompts_per_step": 3, "group_size": 2, "max_new_tokens": 50}
     (summary,) = check_recipe(make_recipe(stages=[stage]), WordTask(), LetterCounter()).stages
     assert (summary.steps, summary.tokens, summary.tokens_are_a_bound) == (5, 5 * 3 * 4 * (10 + 50), True)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_row_with_a_control_token_is_named(split: str) -> None:
+    class Spoilt(WordTask):
+        def examples(self, of: Split) -> Sequence[Example]:
+            first, *others = super().examples(of)
+            return [*others, replace(first, cot="so <|end|>") if of == split else first]
+
+    expected = WordTask().examples("train" if split == "train" else "test")[0].id
+    with pytest.raises(DataError, match=f"^{expected}: it holds '<.end.>'"):
+        check_recipe(make_recipe(), Spoilt(), LetterCounter())
+
+
+def test_a_policy_with_a_control_token_is_named() -> None:
+    class Spoilt(WordTask):
+        @property
+        def policies(self) -> dict[str, Policy]:
+            return {name: Policy(name, ("so <|end|>",)) for name in super().policies}
+
+        def policy_place(self, policy_name: str, text: str) -> str:
+            return f"{policy_name}.md: {text}"
+
+    (name, *_) = WordTask().policies
+    with pytest.raises(DataError, match=f"^{name}.md: <.end.>: it holds '<.end.>'"):
+        check_recipe(make_recipe(), Spoilt(), LetterCounter())

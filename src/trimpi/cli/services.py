@@ -258,6 +258,9 @@ class _RendererTokens:
     def response(self, text: str) -> int:
         return len(self._renderer.response_ids(text))
 
+    def control_token_in(self, text: str) -> str | None:
+        return self._renderer.control_token_in(text)
+
 
 def _free_accelerator_memory() -> None:
     """The next stage loads its model into the same memory."""

@@ -81,11 +81,16 @@ def accept(
     all_: Annotated[bool, typer.Option("--all", help="Those that are pending too, unread.")] = False,
 ) -> None:
     """Move the accepted requests of the review file into the training rows."""
+    from trimpi.errors import DataError
     from trimpi.recipe import CotTrainingConfig, load_recipe
     from trimpi.synth.accepting import accept as move
+    from trimpi.synth.review import ReviewFile
 
     recipe = load_recipe(recipe_file, overrides or ())
     source = _custom(recipe)
+    review = ReviewFile(source.path).path
+    if not review.exists():
+        raise DataError(f"no review file at {review}: trimpi synth {recipe_file} writes requests into it")
     gold = any(isinstance(stage, CotTrainingConfig) and stage.cot == "gold" for stage in recipe.stages)
     added = move(_task(recipe), source, pending=all_, reasoned=gold)
     typer.echo(f"{source.path / source.train}: {added} rows added")

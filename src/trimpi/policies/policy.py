@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from PIL import Image
+from urllib.parse import unquote
 
 from trimpi.errors import PolicyError
 from trimpi.policies import markdown
+from trimpi.policies.image_files import fault_of_file
 from trimpi.types import ImagePart, Part
 
 POLICY_FILE = "policy.md"
@@ -19,17 +19,20 @@ POLICY_FILE = "policy.md"
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy document. `sections` are text and images in reading order; texts are kept exactly as written.
+    """A policy document. `sections` are text and images in reading order; texts are kept as written but for line ends.
 
-    Neighbouring texts are joined and empty ones dropped, so that one document has one form and one hash however it was
-    put together. Raises PolicyError when it says nothing: no text and no image.
+    Neighbouring texts are joined, empty ones dropped and line ends are \\n, so that one document has one form and one
+    hash however it was put together and on whichever system it was saved. Raises PolicyError when it says nothing: no
+    text and no image.
     """
 
     name: str
     sections: tuple[Part, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sections", join_texts(self.sections))
+        joined = join_texts(self.sections)
+        sections = tuple(one_line_end(part) if isinstance(part, str) else part for part in joined)
+        object.__setattr__(self, "sections", sections)
         if not any(isinstance(section, ImagePart) or section.strip() for section in self.sections):
             raise PolicyError(f"policy {self.name!r} is empty: it needs at least one section of text or an image")
 
@@ -66,7 +69,7 @@ def load_policy(path: Path) -> Policy:
         raise PolicyError(f"no policy at {file}: give a Markdown file, or a folder that holds {POLICY_FILE}")
     document = markdown.read(_read_text(file))
     sections = tuple(
-        ImagePart(path=_policy_image(file, piece.path)) if isinstance(piece, markdown.Reference) else piece
+        ImagePart(path=_policy_image(file, piece)) if isinstance(piece, markdown.Reference) else piece
         for piece in document.pieces
     )
     if not any(isinstance(section, ImagePart) or section.strip() for section in sections):
@@ -102,6 +105,11 @@ def join_texts(sections: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(joined)
 
 
+def one_line_end(text: str) -> str:
+    """The text with \\n for every line end, Windows' and old ones too."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _read_text(file: Path) -> str:
     try:
         return file.read_bytes().decode()
@@ -118,26 +126,27 @@ def _suffix(path: Path) -> str:
     return path.suffix if path.suffix[1:].isalnum() and path.suffix.isascii() else ""
 
 
-def _policy_image(policy_file: Path, reference: str) -> Path:
-    named = f"policy {policy_file} names the image {reference!r}"
+def _policy_image(policy_file: Path, reference: markdown.Reference) -> Path:
+    place = f"policy {policy_file}:{reference.line}"
+    named = f"{place} names the image {reference.path!r}"
     remedy = "copy the image beside the policy and name it by a relative path"
-    if not reference:
-        raise PolicyError(f"policy {policy_file} has an image without a path, ![](): name a file beside the policy")
-    if markdown.is_remote(reference):
+    if not reference.path:
+        raise PolicyError(f"{place} has an image without a path, ![](): name a file beside the policy")
+    if markdown.is_remote(reference.path):
         raise PolicyError(f"{named}, which is not a file: {remedy}")
     folder = policy_file.resolve().parent
     try:
-        path = (folder / reference).resolve()
+        # As the file is called, else as Markdown writes it: %20 is a space.
+        written, decoded = ((folder / name).resolve() for name in (reference.path, unquote(reference.path)))
+        path = written if written.is_file() else decoded
         exists = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # too long a name, a null byte, a circle of links
         raise PolicyError(f"{named}, which cannot be a file: {error}") from None
     if not path.is_relative_to(folder):
         raise PolicyError(f"{named}, which is outside its folder {folder}: {remedy}")
     if not exists:
-        raise PolicyError(f"{named}, but {path} does not exist")
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except Exception as error:  # Pillow's decoders raise many kinds for a damaged file, and all mean the same here
-        raise PolicyError(f"{named}, which cannot be read as an image: {error}") from None
+        raise PolicyError(f"{named}, but {path} does not exist: {remedy}, or write \\ in front to keep it as text")
+    fault = fault_of_file(path)
+    if fault is not None:
+        raise PolicyError(f"{named}, which {fault}")
     return path

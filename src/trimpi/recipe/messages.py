@@ -76,6 +76,8 @@ def _allowed(detail: ErrorDetails) -> str:
         return str(context["expected"])
     if kind == "string_pattern_mismatch":
         return "letters, digits, '.', '_' and '-', starting with a letter or digit"
+    if kind == "too_short" and context["min_length"] > 1:
+        return f"at least {context['min_length']} of them"
     if kind in ("string_too_short", "too_short"):
         return "anything but empty"
     return detail["msg"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from trimpi.errors import DataError
+from trimpi.policies.image_files import fault_of_size
 
 CACHED_IMAGES = 256
 
@@ -15,19 +16,23 @@ CACHED_IMAGES = 256
 def open_image(path: Path) -> Image.Image:
     """The image as `as_rgb` gives it, upright; shared between callers, so not to be changed.
 
-    Raises DataError naming a file that is missing or cannot be read.
+    Raises DataError naming a file that is missing, cannot be read, or is no shape that models take.
     """
     try:
         status = path.stat()
-        return _decode(path, status.st_mtime_ns, status.st_size)
+        image = _decode(path, status.st_mtime_ns, status.st_size)
     except FileNotFoundError:
         raise DataError(f"image {path} does not exist") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"image {path} cannot be read: {error}") from None
+    fault = fault_of_size(image.size)
+    if fault is not None:
+        raise DataError(f"image {path} {fault}")
+    return image
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """What a model is shown: transparency on white, as on paper; 16 bits a pixel scaled to 8, not cut off."""
+    """What a model is shown: transparency on white, as on paper; 16 bits scaled to 8, where Pillow would cut off."""
     if has_sixteen_bits(image):
         return image.convert("I").point(lambda value: value * (1 / 257) + 0.5).convert("RGB")
     if not image.has_transparency_data:

@@ -23,6 +23,7 @@ from trimpi.recipe import (
 )
 from trimpi.rendering.prompts import Prompt
 from trimpi.rewards.response import write_response
+from trimpi.run.control_tokens import refuse_control_tokens
 from trimpi.run.data import SPLITS
 from trimpi.run.directory import stage_name
 from trimpi.run.endpoint_calls import EndpointUse, endpoint_uses
@@ -51,6 +52,10 @@ class TokenCounter(Protocol):
 
     def response(self, text: str) -> int:
         """Tokens of a response with its end of turn."""
+        ...
+
+    def control_token_in(self, text: str) -> str | None:
+        """The first of the model's control tokens that the text holds, so that it cannot stand in a prompt."""
         ...
 
 
@@ -122,8 +127,12 @@ class CheckResult:
 
 
 def check_recipe(recipe: Recipe, task: Task, tokens: TokenCounter, *, processes: int = 1) -> CheckResult:
-    """Validate the task and sum up what the recipe would do. Raises DataError for the first wrong gold answer."""
+    """Validate the task and sum up what the recipe would do.
+
+    Raises DataError for the first wrong gold answer, and for a text that holds one of the model's control tokens.
+    """
     validate_inputs(recipe, task)
+    refuse_control_tokens(task, tokens.control_token_in)
     splits = [_summarise_split(name, task, tokens) for name in SPLITS]
     return CheckResult(
         policies=[

@@ -72,6 +72,10 @@ class Task(ABC):
         """Where an example stands: file and line, or its id where rows are in no file."""
         return example.id
 
+    def policy_place(self, policy_name: str, text: str) -> str:
+        """Where a text stands in a policy: file and line, or the policy's name where policies are in no file."""
+        return f"policy {policy_name}"
+
     def findings(self) -> Sequence[Finding]:
         """What is doubtful in policies and examples, beyond what `validate` refuses."""
         return repeated_requests(self.examples("train"), self.examples("test"), self.place)

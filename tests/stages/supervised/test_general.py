@@ -63,8 +63,20 @@ def test_a_stage_learns_them_beside_its_examples(tmp_path: Path) -> None:
     assert [line["step"] for line in lines(tmp_path / "out" / "metrics.jsonl")][-1] == 4
 
 
-def test_a_wrong_line_is_named(tmp_path: Path) -> None:
+USER, ASSISTANT = {"role": "user", "content": "y"}, {"role": "assistant", "content": "x"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "rule"),
+    [
+        ([ASSISTANT, USER], "the last message must be the assistant's"),
+        ([USER], "the last message must be the assistant's"),
+        ([ASSISTANT], "the user begins and ends the prompt"),
+        ([], "messages is .*; allowed is anything but empty"),
+    ],
+)
+def test_a_wrong_line_is_named_with_the_rule(tmp_path: Path, messages: list[dict[str, str]], rule: str) -> None:
     file = tmp_path / "general.jsonl"
-    file.write_text('{"messages": [{"role": "assistant", "content": "x"}, {"role": "user", "content": "y"}]}\n')
-    with pytest.raises(DataError, match=r"general.jsonl:1: the last message must be the assistant's"):
+    file.write_text(json.dumps({"messages": messages}))
+    with pytest.raises(DataError, match=rf"general.jsonl:1: {rule}"):
         read_conversations(file)

@@ -97,6 +97,43 @@ def test_a_line_that_cannot_be_a_row_is_left_out_with_its_reason(
     assert reason in imported.left_out[0] and "logs.jsonl:2" in imported.left_out[0]
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{no json", "logs.jsonl:2: not valid JSON"),
+        ('{"messages": [], "messages": []}', "logs.jsonl:2: not valid JSON: the key 'messages' is there twice"),
+        (json.dumps(chat("?", "x \ud800")), "logs.jsonl:2: not valid JSON: the escape '\\ud800' is half a character"),
+    ],
+)
+def test_a_line_that_is_no_json_is_left_out_and_the_next_ones_are_not(tmp_path: Path, line: str, reason: str) -> None:
+    logs = tmp_path / "logs.jsonl"
+    logs.write_text("\n".join([json.dumps(chat("?", "x")), line, json.dumps(chat("!", "y"))]))
+    imported = import_logs(logs, tmp_path / "desk", test_share=0.0)
+    assert len(imported.rows["train"]) == 2 and len(imported.left_out) == 1
+    assert imported.left_out[0].startswith(f"{logs}"[: -len("logs.jsonl")] + reason)
+    task_of(write_test(tmp_path / "desk"), reward="exact").validate()
+
+
+def write_test(folder: Path) -> Path:
+    (folder / "test.jsonl").write_text('{"id": "t", "prompt": "Else?", "answer": "z"}\n')
+    return folder
+
+
+def test_nothing_is_written_where_no_line_can_be_a_row(tmp_path: Path) -> None:
+    tiny_models.write_image(tmp_path / "a.png")
+    shown = [{"type": "image_url", "image_url": {"url": "a.png"}}]
+    with pytest.raises(DataError, match="no line that can be a row"):
+        bring(tmp_path, [chat(shown, "} no {")])
+    assert not (tmp_path / "desk").exists()
+
+
+def test_the_images_of_lines_left_out_do_not_come_along(tmp_path: Path) -> None:
+    tiny_models.write_image(tmp_path / "a.png")
+    shown = [{"type": "image_url", "image_url": {"url": name}} for name in ("a.png", "gone.png")]
+    bring(tmp_path, [chat("?", "x"), chat(shown, "y")])
+    assert not (tmp_path / "desk" / "images").exists()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     bring(tmp_path, [chat("?", "x")])
     with pytest.raises(DataError, match=r"train\.jsonl is there already"):

@@ -21,6 +21,13 @@ def test_a_section_that_no_row_exercises_is_named_with_its_line(tmp_path: Path) 
     ]
 
 
+def test_what_looks_like_an_image_and_is_none_has_its_line(tmp_path: Path) -> None:
+    written = "![x][gone]\n<img alt=x>\n![[images/red.png]]\n\\![x](y)\n![](images/red.png)"
+    policy = f"---\nname: Desk\n---\n{POLICY}\n{written}\n"
+    places = [line for line in said(write_folder(tmp_path, policy=policy)) if "what looks like an image" in line]
+    assert [line.partition(": ")[0] for line in places] == ["policy.md:13", "policy.md:14", "policy.md:15"]
+
+
 def test_rows_that_name_no_section_are_one_finding(tmp_path: Path) -> None:
     bare = [{key: value for key, value in row.items() if key != "cot"} for row in rows(2, "train")]
     folder = write_folder(tmp_path, train=bare, test=[{**bare[0], "id": "t", "prompt": "Else?"}])

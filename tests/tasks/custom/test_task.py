@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tasks.custom.folders import POLICY, rows, task_of, write_folder
 from trimpi.errors import DataError, PolicyError, RecipeError, TrimpiError
@@ -156,6 +157,11 @@ def test_a_wrong_row_is_named_by_file_and_line(tmp_path: Path, row: dict[str, An
         ("{", "train.jsonl:2: not valid JSON"),
         ("[]", "train.jsonl:2: a list; allowed is one JSON object"),
         ('{"id": "2", "id": "3"}', "train.jsonl:2: not valid JSON: the key 'id' is there twice"),
+        (
+            '{"id": "2", "prompt": "x \\ud800", "answer": "left"}',
+            r"train.jsonl:2: not valid JSON: the escape '\ud800' is",
+        ),
+        ('{"id": "2", "prompt": "?", "answer": {"\\udc00": 1}}', "is half a character"),
         ('{"id": "2", "prompt": "?", "answer": NaN}', "train.jsonl:2: not valid JSON: NaN is no JSON number"),
     ],
 )
@@ -165,6 +171,27 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str, message: str)
     file.write_text(file.read_text().splitlines()[0] + "\n" + line + "\n")
     with pytest.raises(DataError, match=re.escape(message)):
         task_of(folder)
+
+
+def test_line_ends_of_rows_are_one_kind(tmp_path: Path) -> None:
+    text = "one\r\ntwo\rthree"
+    chat = [{"role": "user", "content": [{"type": "text", "text": text}]}]
+    row = {"prompt": chat, "answer": {"note": text}, "cot": text}
+    (example,) = task_of(write_folder(tmp_path, train=one(row)), reward="json").examples("train")
+    assert (example.prompt, example.cot) == ("one\ntwo\nthree",) * 2
+    assert example.answer == r'{"note": "one\ntwo\nthree"}'
+
+
+def test_an_image_that_no_model_takes_is_named_by_file_and_line(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    Image.new("RGB", (1, 4000)).save(folder / "images" / "strip.png")
+    message = refusal(tmp_path, one({"images": ["images/strip.png"]}))
+    assert re.search(r"train.jsonl:1: image .*strip.png is 1 x 4000 pixels; allowed is", message)
+
+
+def test_the_place_of_a_text_in_a_policy_is_file_and_line(tmp_path: Path) -> None:
+    task = task_of(write_folder(tmp_path))
+    assert task.policy_place("Desk", "left") == f"{tmp_path / 'policy.md'}:5"
 
 
 def test_an_id_twice_is_named_with_both_places(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quickness import answered_within
 from trimpi.tasks.gta.items import ACCOUNT_TYPES, Call, Item, PastCall, Profile
 from trimpi.tasks.gta.judge import judge_rationale
 from trimpi.tasks.gta.override import override_rules
@@ -200,9 +200,7 @@ def test_a_planted_error_is_found_at_its_line() -> None:
     ],
 )
 def test_hostile_text_is_judged_quickly(text: str) -> None:
-    start = time.process_time()
-    assert judge_rationale(text, ITEM, GTA_RULES, text).score < 10
-    assert time.process_time() - start < 2
+    assert answered_within(2.0, lambda: judge_rationale(text, ITEM, GTA_RULES, text)).score < 10
 
 
 @given(st.text())

@@ -1,7 +1,7 @@
 """Chat logs brought into a task's folder: OpenAI-style lines {"messages": [...]} become rows and image files.
 
-The last message, the assistant's, is the gold answer, and what comes before it the prompt. No text is changed,
-personal data neither, and nothing leaves the machine: images behind http addresses are not fetched.
+The last message, the assistant's, is the gold answer, and what comes before it the prompt. No text is changed
+but for line ends, personal data neither, and nothing leaves the machine: images behind http addresses are not fetched.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import binascii
 import hashlib
 import io
 import json
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from PIL import Image
@@ -26,7 +28,7 @@ from trimpi.recipe.messages import explain
 from trimpi.rewards.response import read_response
 from trimpi.tasks.custom.chat import ChatMessage, TextContent, write_call
 from trimpi.tasks.custom.places import check_image, inside
-from trimpi.tasks.custom.row_reader import read_lines, read_row
+from trimpi.tasks.custom.row_reader import read_object, read_row, text_lines
 from trimpi.tasks.custom.row_writer import write_rows, write_text
 from trimpi.types import Split
 
@@ -50,8 +52,8 @@ def import_logs(file: Path, folder: Path, *, test_share: float) -> ImportedLogs:
     """Write train.jsonl, test.jsonl and images/ of `folder`, and policy.md where all logs have one system text and the
     folder has no policy yet.
 
-    Equal requests come into the same split. Raises DataError where rows are there already, for a file without a usable
-    line, and for lines that are no JSON.
+    Equal requests come into the same split. Raises DataError where rows are there already, and for a file without a
+    usable line; then nothing is written.
     """
     for name in ("train.jsonl", "test.jsonl"):
         if (folder / name).exists():
@@ -60,16 +62,20 @@ def import_logs(file: Path, folder: Path, *, test_share: float) -> ImportedLogs:
     left_out: list[str] = []
     system: Counter[str] = Counter()
     taken: Counter[str] = Counter()
-    for number, (place, line) in enumerate(read_lines(file), start=1):
-        try:
-            row = _row(line, number, file.parent, folder, system, taken)
-            read_row(row, place=place, folder=folder)  # what is written can be read
-        except DataError as error:
-            left_out.append(str(error) if str(error).startswith(place) else f"{place}: {error}")
-            continue
-        rows[_split(row, test_share)].append(row)
-    if not rows["train"] and not rows["test"]:
-        raise DataError(f"{file} has no line that can be a row; {left_out[0] if left_out else 'it is empty'}")
+    with TemporaryDirectory() as staged:  # images of lines that turn out to be no rows do not come into the folder
+        for number, (place, line) in enumerate(text_lines(file), start=1):
+            try:
+                row = _row(read_object(line, place), number, file.parent, Path(staged), system, taken)
+                read_row(row, place=place, folder=Path(staged))  # what is written can be read
+            except DataError as error:
+                left_out.append(str(error) if str(error).startswith(place) else f"{place}: {error}")
+                continue
+            rows[_split(row, test_share)].append(row)
+        if not rows["train"] and not rows["test"]:
+            raise DataError(f"{file} has no line that can be a row; {left_out[0] if left_out else 'it is empty'}")
+        for name in {name for of_split in rows.values() for row in of_split for name in row["images"]}:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(staged) / name, folder / name)
     if len(system) == 1 and not (folder / "policy.md").exists() and not (folder / "policies").exists():
         write_text(next(iter(system)), folder / "policy.md")
     for split, of_split in rows.items():

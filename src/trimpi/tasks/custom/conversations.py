@@ -19,7 +19,7 @@ from trimpi.types import Message
 class ConversationData(StrictModel):
     """A line as it is written."""
 
-    messages: list[ChatMessage] = Field(min_length=2)
+    messages: list[ChatMessage] = Field(min_length=1)
     images: list[str] = Field(default_factory=list)
 
 
@@ -49,7 +49,7 @@ def read_conversations(file: Path) -> tuple[Conversation, ...]:
 
 
 def _conversation(line: ConversationData, folder: Path) -> Conversation:
-    first, *_, last = line.messages
+    first, last = line.messages[0], line.messages[-1]
     system = _text(first) if first.role in ("system", "developer") else None
     response = _text(last)
     if last.role != "assistant" or not response.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from trimpi.policies import markdown
 from trimpi.policies.conditions import contradictions, read_rules
 from trimpi.tasks.custom.folder import PolicyFile
 from trimpi.tasks.findings import Finding
@@ -14,8 +15,13 @@ LEADS_TO = re.compile(r"\b(?i:go to|see|continue at|continue with|apply)\s+(?P<n
 
 
 def policy_findings(read: PolicyFile) -> Iterator[Finding]:
-    """Headings twice, references to sections that are not there, rules that contradict each other."""
+    """Images that are not read, headings twice, references to sections that are not there, contradicting rules."""
     document = read.file.read_text(encoding="utf-8")
+    for line in markdown.read(document).unread:
+        yield Finding(
+            place=f"{read.file}:{line}",
+            message="what looks like an image is text to the model: write ![](path), the file beside the policy",
+        )
     first: dict[str, int] = {}
     for section in read.sections:
         name = section.id.casefold()

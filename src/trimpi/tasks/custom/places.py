@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
-
 from trimpi.errors import DataError
 from trimpi.policies import markdown
+from trimpi.policies.image_files import fault_of_file
 
 
 def inside(folder: Path, named: str, *, what: str) -> Path:
@@ -31,9 +30,7 @@ def inside(folder: Path, named: str, *, what: str) -> Path:
 
 
 def check_image(path: Path) -> None:
-    """Raises DataError unless the file can be read as an image."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except Exception as error:  # Pillow's decoders raise many kinds for a damaged file, and all mean the same here
-        raise DataError(f"image {path} cannot be read: {error}") from None
+    """Raises DataError unless the file is an image that a model can be shown."""
+    fault = fault_of_file(path)
+    if fault is not None:
+        raise DataError(f"image {path} {fault}")

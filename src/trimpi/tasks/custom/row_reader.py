@@ -3,12 +3,13 @@
 A line is {"id", "policy"?, "prompt", "images"?, "answer", "cot"?, "sections"?}. `prompt` is a text, or chat messages
 (chat.py); `images` are paths relative to the folder, which nothing leaves. `answer` is a text, or any JSON value, a
 tool call among them: {"name": ..., "arguments": {...}}. `policy` names one of several policies. `sections` are ids or
-headings of the sections that decide the answer.
+headings of the sections that decide the answer. Line ends in texts are read as \\n, as in policies.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BeforeValidator, Field, ValidationError
 
 from trimpi.errors import DataError
+from trimpi.policies.policy import one_line_end
 from trimpi.recipe.messages import explain
 from trimpi.recipe.strict import StrictModel
 from trimpi.rewards.json_answer import write_json
@@ -27,6 +29,8 @@ from trimpi.tasks.custom.places import check_image, inside
 from trimpi.types import ImagePart, Message
 
 BYTE_ORDER_MARK = "\ufeff"
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character; JSON's escapes can write one alone."""
 
 
 def as_messages(prompt: Any) -> Any:
@@ -97,9 +101,15 @@ def read_row(data: dict[str, Any], *, place: str, folder: Path) -> Row:
 
 
 def read_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The JSON objects of a file, each with its file:line; blank lines are passed over.
+    """The JSON objects of a file, each with its file:line. Raises DataError, as `text_lines` and `read_object` do."""
+    for place, line in text_lines(file):
+        yield place, read_object(line, place)
 
-    Raises DataError for a missing file, one that is no UTF-8, and lines that are no JSON object or name a key twice.
+
+def text_lines(file: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a file, each with its file:line; blank ones are passed over.
+
+    Raises DataError for a missing file and one that is no UTF-8.
     """
     if not file.is_file():
         raise DataError(f"no rows at {file}: write one JSON object per line (trimpi init DIR shows how)")
@@ -111,14 +121,16 @@ def read_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise DataError(f"{file} cannot be read: {error.strerror}") from None
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            place = f"{file}:{number}"
-            yield place, read_object(line, place)
+            yield f"{file}:{number}", line
 
 
 def read_object(line: str, place: str) -> dict[str, Any]:
-    """A line's JSON object. Raises DataError, which begins with `place`, for anything else, or a key twice."""
+    """A line's JSON object, every line end in its texts a \\n.
+
+    Raises DataError, which begins with `place`, for anything else, a key twice, or half a character.
+    """
     try:
-        data = json.loads(line, object_pairs_hook=_without_repeats, parse_constant=_refuse)
+        data = _plain(json.loads(line, object_pairs_hook=_without_repeats, parse_constant=_refuse))
     except json.JSONDecodeError as error:
         raise DataError(f"{place}: not valid JSON: {error.msg} at column {error.colno}") from None
     except (ValueError, RecursionError) as error:
@@ -134,6 +146,20 @@ def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         repeated = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
         raise ValueError(f"the key {repeated!r} is there twice")
     return members
+
+
+def _plain(value: Any) -> Any:
+    """The same JSON with one kind of line end, and with nothing that neither files nor tokenizers take."""
+    if isinstance(value, str):
+        half = SURROGATE.search(value)
+        if half:
+            raise ValueError(f"the escape {half[0]!r} is half a character, and the other half is missing")
+        return one_line_end(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:

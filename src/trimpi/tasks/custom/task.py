@@ -113,6 +113,12 @@ class CustomTask(Task):
         """The file and line of an example."""
         return str(example.meta["place"])
 
+    def policy_place(self, policy_name: str, text: str) -> str:
+        """The file and the line where the text first stands."""
+        file = self.files[policy_name].file
+        line = file.read_text(encoding="utf-8").partition(text)[0].count("\n") + 1
+        return f"{file}:{line}"
+
     def findings(self) -> Sequence[Finding]:
         """What is doubtful in policies and rows, and sections that no row exercises."""
         of_policies = [found for read in self.files.values() for found in policy_findings(read)]
