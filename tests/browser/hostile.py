@@ -39,11 +39,16 @@ def make_hostile(run: Path) -> None:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     for path in (run / "eval").glob("*/*.json"):
         data = json.loads(path.read_text())
-        data.update(details={text: {text: text}}, errors={text: 2})
+        details = data.get("details", {})
+        edits = {f"{text} {edit}": counts for edit, counts in details.get("by_edit", {}).items()}
+        data.update(details={**details, "by_edit": edits, text: {text: text}}, errors={text: 2})
         path.write_text(json.dumps(data))
     recipe = {"name": text, "stages": [], "task": {"type": text}}
     (run / "recipe.yaml").write_text(json.dumps(recipe))
     (run / "manifest.json").write_text(json.dumps({text: text}))
-    (run / "break_even.json").write_text(json.dumps({text: text}))
+    paid = json.loads((run / "break_even.json").read_text())
+    paid["assumptions"]["currency"] = paid["measured"]["device"] = text
+    paid["ways"] = {name: {**way, "words": text} for name, way in paid["ways"].items()}
+    (run / "break_even.json").write_text(json.dumps({**paid, "hours_unknown": [text]}))
     for policy in (run / "data").glob("**/policy.md"):
         save_policy(Policy(MARKUP, (f"# {MARKUP}\n{MARKUP}\n",)), policy.parent)

@@ -97,4 +97,5 @@ def test_the_table_says_when_it_pays_and_what_was_assumed() -> None:
     assert next(iter(table.columns[1].cells)) == (
         "pays after 20,000 requests, 0.2 months at 100,000 a month; never if more than 5 updates a month"
     )
-    assert "assumed as of 2026-11 (evaluation.break_even in the recipe)" in str(table.caption)
+    assert "assumed as of: 2026-11 (evaluation.break_even in the recipe), in USD" in str(table.caption)
+    assert "policy: 900 tokens, cached in 0% of requests" in str(table.caption)

@@ -51,17 +51,15 @@ def test_override_says_what_was_followed_kept_and_left_alone() -> None:
     nothing = {"n": 0, "correct": 0, "old_answer": 0}
     details = {"by_edit": {"one rule": counts, "all rules": {"affected": nothing, "unaffected": nothing}}}
     assert details_in_words(result("override", details)) == [
-        "override: one rule edited: of the requests it affects 0.0% (0 of 20; 0.0% - 16.1%) follow it, "
-        "12 keep the old answer",
-        "override: one rule edited: of the requests it leaves alone 3.4% (1 of 29; 0.6% - 17.2%) are right",
+        "one rule edited: of the requests it affects 0.0% (0 of 20; 0.0% - 16.1%) follow it, 12 keep the old answer",
+        "one rule edited: of the requests it leaves alone 3.4% (1 of 29; 0.6% - 17.2%) are right",
     ]
 
 
 def test_the_matrix_says_each_way_of_asking() -> None:
     count = {"n": 29, "correct": 1, "other_policy": 7}
     assert details_in_words(result("override_matrix", {"where_answers_differ": {"unnamed": count}})) == [
-        "override_matrix: asked without a name: 3.4% (1 of 29; 0.6% - 17.2%) right where the policies differ, "
-        "7 by the other policy"
+        "asked without a name: 3.4% (1 of 29; 0.6% - 17.2%) right where the policies differ, 7 by the other policy"
     ]
 
 
@@ -83,13 +81,13 @@ def test_leakage_quotes_the_longest_span_and_compares() -> None:
         "control": {**summary, "longest_span_words": 3},
     }
     assert details_in_words(result("leakage", details)) == [
-        "leakage: prompts that extract 12 words or more in a row: 0.0% (0 of 20; 0.0% - 16.1%)",
-        "leakage: a prompt gets 12.5% of the policy's words in the mean, counting spans of 8 or more",
-        'leakage: the longest span has 9 words (01-A): "say one"',
-        "leakage: against policies that no model has seen: 0.0% (0 of 20; 0.0% - 16.1%), 12.5%, longest span 3 words",
+        "prompts that extract 12 words or more in a row: 0.0% (0 of 20; 0.0% - 16.1%)",
+        "a prompt gets 12.5% of the policy's words in the mean, counting spans of 8 or more",
+        'the longest span has 9 words (01-A): "say one"',
+        "against policies that no model has seen: 0.0% (0 of 20; 0.0% - 16.1%), 12.5%, longest span 3 words",
     ]
     alone = details_in_words(result("leakage", {**details, "control": None}))
-    assert alone[-1] == "leakage: there is no unseen policy to compare with"
+    assert alone[-1] == "there is no unseen policy to compare with"
 
 
 def test_referral_says_its_score_and_errors() -> None:
@@ -103,10 +101,10 @@ def test_referral_says_its_score_and_errors() -> None:
         "steps": {"right": 4, "wrong": 4},
     }
     assert details_in_words(result("referral", details)) == [
-        "referral: the reasoning scores 4.38 of 10 (n = 4; 0.50 - 8.25)",
-        "referral: 2 could not be judged",
-        "referral: first wrong steps by kind: format 2, recall 1",
-        "referral: all wrong steps by kind: branching 1, format 2, recall 1",
+        "the reasoning scores 4.38 of 10 (n = 4; 0.50 - 8.25)",
+        "2 could not be judged",
+        "first wrong steps by kind: format 2, recall 1",
+        "all wrong steps by kind: branching 1, format 2, recall 1",
     ]
 
 
@@ -115,12 +113,11 @@ def test_branching_says_its_error_and_each_policys() -> None:
     details = {**error, "nothing_to_cite": 3, "nonexistent": {"1.9": 1}, "per_policy": {"A": error, "B": error}}
     lines = details_in_words(result("branching", details))
     assert lines[0] == (
-        "branching: branching error over 4 responses: a section's citations are off by 1.00 in the mean, "
-        "25.00 per 100 responses"
+        "branching error over 4 responses: a section's citations are off by 1.00 in the mean, 25.00 per 100 responses"
     )
     assert lines[3:] == [
-        "branching: 3 requests have nothing to cite and are not counted as right or wrong",
-        "branching: cited without being there: 1.9 1",
+        "3 requests have nothing to cite and are not counted as right or wrong",
+        "cited without being there: 1.9 1",
     ]
 
 

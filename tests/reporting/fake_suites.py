@@ -7,13 +7,29 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from evaluation.fake_efficiency import make_cost, make_efficiency
 from reporting.fake_run import EVALUATED, build_fake_run
+from trimpi.evaluation.break_even_report import StageCost, break_even_report
+from trimpi.evaluation.override import override_details
+from trimpi.evaluation.override_matrix import override_matrix_details
+from trimpi.evaluation.question import SuiteSource
 from trimpi.evaluation.results import ExampleRecord, load_records, summarise
+from trimpi.recipe import BreakEvenConfig
 
 SECTIONS = ("1", "1.1", "1.2")
 SKILLS = ("color", "count", "copy", "sort", "policy_T1")
+UNUSED = cast("SuiteSource", None)
+REFERRAL = {
+    "n": 60,
+    "unjudged": 0,
+    "score": 6.25,
+    "score_interval": [5.5, 7.0],
+    "first_errors": {"branching": 12, "recall": 3},
+    "step_errors": {"branching": 14, "recall": 4},
+    "steps": {"right": 90, "wrong": 18},
+}
 
 
 def build_fake_suites_run(folder: Path, *, n: int = 60, evaluated: Sequence[str] = EVALUATED) -> Path:
@@ -22,9 +38,10 @@ def build_fake_suites_run(folder: Path, *, n: int = 60, evaluated: Sequence[str]
     for model in sorted((run / "eval").iterdir()):
         records = load_records(model / "accuracy.jsonl")
         generator = random.Random(model.name)
-        write_suite(model, "override", _overridden(records))
-        write_suite(model, "override_matrix", _asked_thrice(records))
-        write_suite(model, "referral", [_judged(record) for record in records], details={"n": n, "score": 6.25})
+        overridden, asked = _overridden(records), _asked_thrice(records)
+        write_suite(model, "override", overridden, details=override_details(UNUSED, overridden))
+        write_suite(model, "override_matrix", asked, details=override_matrix_details(UNUSED, asked))
+        write_suite(model, "referral", [_judged(record) for record in records], details=REFERRAL)
         write_suite(model, "branching", records, details=branching_details(generator, n))
         write_suite(model, "forgetting", _skills(records, generator))
         write_suite(model, "zoology", records, details={"animals": {"cat": 3}, "share": 0.123456})
@@ -53,22 +70,18 @@ def branching_details(generator: random.Random, n: int) -> dict[str, Any]:
         "cited": cited,
         "gold": gold,
         "nonexistent": {"7.7": 2},
+        "nothing_to_cite": 0,
         "mean_absolute_difference": difference,
+        "mean_absolute_difference_per_100": 100 * difference / n,
+        "per_policy": {},
     }
 
 
 def break_even() -> dict[str, Any]:
-    hit_rates = [step / 10 for step in range(11)]
-    points = [
-        {"cache_hit_rate": rate, "requests": None if rate == 1 else round(50_000 / (1 - 0.75 * rate))}
-        for rate in hit_rates
-    ]
-    updates = [{"updates_per_month": u, "requests_per_month_needed": 50_000 * u, "pays": u < 2} for u in (0, 1, 2, 4)]
-    return {
-        "assumed": {"currency": "USD"},
-        "by_tokens": {"requests": 80_000, "over_hit_rates": points, "over_updates": updates},
-        "by_seconds": {"requests": 20_000, "over_hit_rates": [{**p, "requests": 20_000} for p in points]},
-    }
+    """By the token, 90 µUSD a request pay for 1 USD of training; never on a machine of one's own without batches."""
+    slow = make_cost(prefill_seconds=0.6)
+    stages = [StageCost(name="01-cot_sft", hours=0.5, flops=None), StageCost(name="02-rl", hours=None, flops=None)]
+    return break_even_report(BreakEvenConfig(cache_hit_rate=0.0), make_efficiency(policy_free=slow), stages)
 
 
 def add_rl_log(run: Path) -> None:

@@ -80,8 +80,9 @@ def evaluate(
         console = Console(width=WIDTH_OF_FILES)
     for table in tables:
         console.print(table)
-    for line in (line for result in results for line in details_in_words(result)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for result in results:
+        for line in details_in_words(result):
+            console.print(f"{result.suite}: {line}", markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"results: {folder}")
 
 

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from trimpi.evaluation.break_even_report import ALONE, PER_TOKEN, TOGETHER
+from trimpi.evaluation.break_even_report import assumptions_in_words, way_in_words
 from trimpi.evaluation.efficiency_result import SHARES, EfficiencyResult, PromptCost, QueryPoint, within_noise
 from trimpi.evaluation.results import SuiteResult
 from trimpi.interval import wilson_interval
@@ -150,31 +150,16 @@ def _cost_cells(cost: PromptCost) -> list[str]:
 
 def break_even_table(report: Mapping[str, Any]) -> Table:
     """When training has paid, in words, for every way to serve; under it what was assumed."""
-    assumed = report["assumptions"]
-    currency = escape(assumed["currency"])
-    names = {
-        PER_TOKEN: "paid by the token",
-        ALONE: "own machine, a request at a time",
-        TOGETHER: f"own machine, {report['measured']['batch']} together",
-    }
+    currency = escape(report["assumptions"]["currency"])
     table = _table(f"training cost {report['training_cost']:,.2f} {currency}; when it has paid", "served", "")
     table.columns[1].justify = "left"
     for way, result in report["ways"].items():
-        table.add_row(names[way], escape(result["words"]))
+        table.add_row(way_in_words(way, report), escape(result["words"]))
     unknown = ", ".join(report["hours_unknown"])
-    table.caption = "; ".join(
-        [
-            *([f"not counted, since their time is not known: {escape(unknown)}"] if unknown else []),
-            f"assumed as of {assumed['as_of']} (evaluation.break_even in the recipe), in {currency}: "
-            f"a million tokens {assumed['input_price']:g}, cached {assumed['cached_input_price']:g}, "
-            f"written {assumed['output_price']:g}",
-            f"an hour of this machine ({report['measured']['device']}) as a GPU's: {assumed['gpu_hour_price']:g}",
-            f"{assumed['cache_hit_rate']:.0%} of policies cached",
-            f"{assumed['in_context_output_tokens']:g} tokens an answer in context, "
-            f"{assumed['internalized_output_tokens']:g} internalized",
-            f"{assumed['updates_per_month']:g} updates of the policy a month",
-        ]
-    )
+    facts = [f"{name}: {text}" for name, text in assumptions_in_words(report)]
+    if unknown:
+        facts.insert(0, f"not counted, since their time is not known: {unknown}")
+    table.caption = escape("; ".join(facts))
     return table
 
 

@@ -103,6 +103,37 @@ def break_even_report(
     }
 
 
+def way_in_words(name: str, report: Mapping[str, Any]) -> str:
+    """Who serves, of a way in the report."""
+    return {
+        PER_TOKEN: "paid by the token",
+        ALONE: "own machine, a request at a time",
+        TOGETHER: f"own machine, {report['measured']['batch']} together",
+    }[name]
+
+
+def assumptions_in_words(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the report rests on, as (name, text)."""
+    assumed, measured = report["assumptions"], report["measured"]
+    return [
+        ("assumed as of", f"{assumed['as_of']} (evaluation.break_even in the recipe), in {assumed['currency']}"),
+        (
+            "a million tokens",
+            f"{assumed['input_price']:g}, cached {assumed['cached_input_price']:g}, "
+            f"written {assumed['output_price']:g}",
+        ),
+        (f"an hour of this machine ({measured['device']}) as a GPU's", f"{assumed['gpu_hour_price']:g}"),
+        ("policy", f"{measured['policy_tokens']:,.0f} tokens, cached in {assumed['cache_hit_rate']:.0%} of requests"),
+        (
+            "tokens of an answer",
+            f"{assumed['in_context_output_tokens']:g} in context, {assumed['internalized_output_tokens']:g} "
+            "internalized",
+        ),
+        ("requests a month", f"{assumed['requests_per_month']:,.0f}"),
+        ("updates of the policy a month", f"{assumed['updates_per_month']:g}"),
+    ]
+
+
 def _by_seconds(serving: ServingSeconds) -> Callable[[BreakEvenConfig], float]:
     return lambda assumed: saved_by_seconds(assumed, serving)
 

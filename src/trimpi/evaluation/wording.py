@@ -26,7 +26,7 @@ def details_in_words(result: SuiteResult) -> list[str]:
     }
     if not result.details or result.suite not in writers:
         return []
-    return [f"{result.suite}: {line}" for line in writers[result.suite](result.details)]
+    return list(writers[result.suite](result.details))
 
 
 def rate(correct: int, n: int) -> str:

@@ -9,22 +9,21 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from trimpi.reporting.drawing import PageFigure, Points, is_number, legend_above
+from trimpi.evaluation.break_even_report import way_in_words
+from trimpi.reporting.drawing import PageFigure, Points, legend_above
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.svg import AWARE, FREE, GOOD, TOTAL, canvas, to_svg
-from trimpi.reporting.wording import words
 
 COLORS = ((FREE, "-"), (AWARE, "--"), (GOOD, ":"), (TOTAL, "-."))
 WIDE = 30
 """Curves that differ by more than this factor are drawn over a logarithm."""
-DEEPEST = 3
-"""Levels of the file that are searched for curves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """What a curve is drawn over: the keys of its points, and how its panel is called."""
+    """What a curve is drawn over: where a way's points are, their keys, and how its panel is called."""
 
+    points: str
     x: str
     y: str
     title: str
@@ -32,8 +31,15 @@ class Axis:
 
 
 AXES = (
-    Axis(x="cache_hit_rate", y="requests", title="requests that pay for a training", label="cache hit rate"),
     Axis(
+        points="over_cache_hit_rate",
+        x="cache_hit_rate",
+        y="requests",
+        title="requests that pay for a training",
+        label="cache hit rate",
+    ),
+    Axis(
+        points="over_updates_per_month",
         x="updates_per_month",
         y="requests_per_month_needed",
         title="requests a month it takes",
@@ -63,19 +69,14 @@ def break_even_figure(run: RunRecord) -> PageFigure | None:
         )
 
 
-def curves_of(data: Mapping[str, Any], axis: Axis, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Points]]:
-    """(name, points) of every list of points of this axis, wherever in the file; named after what holds it."""
-    for key, value in data.items():
-        if isinstance(value, Mapping) and len(path) < DEEPEST:
-            yield from curves_of(value, axis, (*path, key))
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            points = [
-                (float(point[axis.x]), float(point[axis.y]))
-                for point in value
-                if isinstance(point, Mapping) and is_number(point.get(axis.x)) and is_number(point.get(axis.y))
-            ]
-            if points:
-                yield words(path[-1]) if path else "break-even", sorted(points)
+def curves_of(data: Mapping[str, Any], axis: Axis) -> Iterator[tuple[str, Points]]:
+    """(way to serve, points) of every way that pays anywhere on this axis."""
+    for name, way in data["ways"].items():
+        points = [
+            (float(point[axis.x]), float(point[axis.y])) for point in way[axis.points] if point[axis.y] is not None
+        ]
+        if points:
+            yield way_in_words(name, data), sorted(points)
 
 
 def _draw(axes: Axes, axis: Axis, curves: Sequence[tuple[str, Points]]) -> None:

@@ -14,6 +14,7 @@ from trimpi.reporting.branching_figure import branching_figure
 from trimpi.reporting.break_even_figure import break_even_figure
 from trimpi.reporting.drawing import PageFigure, curve, draw_curve, is_rl, label_steps, legend_above
 from trimpi.reporting.learning_curves import learning_figures
+from trimpi.reporting.override_figure import override_figure
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.svg import AWARE, FREE, GOOD, INK, MUTED, SURFACE, TOTAL, canvas, to_svg
 from trimpi.reporting.tables import majority
@@ -38,6 +39,7 @@ def page_figures(run: RunRecord) -> list[PageFigure]:
         accuracy_figure,
         cost_figure,
         break_even_figure,
+        override_figure,
         branching_figure,
         loss_figure,
         reward_figure,

@@ -9,6 +9,7 @@ from typing import Any
 
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.wording import flatten, words
+from trimpi.run.directory import BREAK_EVEN_FILE
 
 MOST_ROWS = 80
 
@@ -32,7 +33,7 @@ def measurement_tables(run: RunRecord) -> list[MeasurementTable]:
             latest[name] = (f"{_title(name)}, {run.model_name(found)}", file, data)
     for name, data in run.measurements.items():
         latest[name] = (_title(name), name, data)
-    return [_table(*measured) for _, measured in sorted(latest.items())]
+    return [_table(*measured) for name, measured in sorted(latest.items()) if name != BREAK_EVEN_FILE]
 
 
 def _title(name: str) -> str:

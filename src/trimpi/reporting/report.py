@@ -13,6 +13,7 @@ from markupsafe import Markup
 from trimpi.evaluation.storage import write_atomically
 from trimpi.policies import Policy
 from trimpi.reporting import wording
+from trimpi.reporting.break_even_table import break_even_table
 from trimpi.reporting.error_kinds import error_table
 from trimpi.reporting.figures import page_figures
 from trimpi.reporting.headline import headline
@@ -87,6 +88,7 @@ def _content(run: RunRecord, *, all_models: bool) -> Mapping[str, Any]:
         "tag_bars": tag_bars(run),
         "paper_tables": paper_tables([(run.name, run)]),
         "paper_source": SOURCE,
+        "break_even": break_even_table(run),
         "measurements": measurement_tables(run),
         "section_tables": section_tables(run),
         "sections_of": run.latest or run.base,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from trimpi.evaluation.results import SuiteResult
+from trimpi.evaluation.wording import details_in_words
 from trimpi.reporting.measures import Measure
 from trimpi.reporting.paired import PairedDifference, paired_difference
 from trimpi.reporting.run_directory import RunRecord
@@ -37,9 +38,10 @@ class SuiteRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteDetails:
-    """What a suite says beyond its counts: (key, a value per model), and how many keys are not shown."""
+    """What a suite says beyond its counts: (model, sentences), and (key, a value per model) with `left_out` more."""
 
     suite: str
+    sentences: Sequence[tuple[str, Sequence[str]]]
     rows: Sequence[tuple[str, Sequence[str]]]
     left_out: int
 
@@ -59,8 +61,18 @@ def suite_details(run: RunRecord) -> list[SuiteDetails]:
         keys = [key for key in dict.fromkeys(key for value in values for key in value) if key]
         rows = [(key, [value.get(key, MISSING) for value in values]) for key in keys[:MOST_DETAILS]]
         if rows:
-            found.append(SuiteDetails(suite=suite, rows=rows, left_out=max(0, len(keys) - MOST_DETAILS)))
+            left_out = max(0, len(keys) - MOST_DETAILS)
+            found.append(SuiteDetails(suite=suite, sentences=_sentences(run, suite), rows=rows, left_out=left_out))
     return found
+
+
+def _sentences(run: RunRecord, suite: str) -> list[tuple[str, Sequence[str]]]:
+    found = [
+        (run.model_name(evaluation), details_in_words(evaluation.suites[suite]))
+        for evaluation in run.compared
+        if suite in evaluation.suites
+    ]
+    return [(model, sentences) for model, sentences in found if sentences]
 
 
 def _row(run: RunRecord, suite: str) -> SuiteRow:

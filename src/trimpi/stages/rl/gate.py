@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 
@@ -33,7 +33,7 @@ class Gate:
     accuracy_policy_free: float
     accuracy_policy_aware: float
     policy_aware_model: str = CURRENT
-    compared: Mapping[str, float]
+    compared: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
