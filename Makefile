@@ -5,13 +5,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 QUICKSTART_RUN ?= runs/quickstart
+# In the order of tests/conftest.py, not of how many tests a file has.
+IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 AT_LEAST_3_11 := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for candidate in python3 python python3.13 python3.12 python3.11; do \
 	$$candidate -c '$(AT_LEAST_3_11)' 2>/dev/null && echo $$candidate && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test lint bench tutorial base clean
+.PHONY: help setup quickstart test thorough lint bench tutorial base clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,6 +26,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c '$(AT_LEAST_3_11)' || { \
 		echo "trimpi needs Python 3.11 or newer; '$(PYTHON)' is not (`$(PYTHON) --version 2>&1`). Name another: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	@touch $@
 
@@ -32,7 +35,10 @@ quickstart: $(INSTALLED)  ## Internalize two small policies on this machine and 
 	@echo "The report is $(abspath $(QUICKSTART_RUN))/report.html"
 
 test: $(INSTALLED)  ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(IN_PARALLEL)
+
+thorough: $(INSTALLED)  ## Run the tests that take longer than make test should
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(IN_PARALLEL) -m thorough
 
 lint: $(INSTALLED)  ## Check style and types
 	$(BIN)/ruff check .

@@ -9,6 +9,12 @@ import pytest
 from skips import skip_lines
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that none of them is what everybody waits for in the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in skip_lines(terminalreporter.stats.get("skipped", ())):
         terminalreporter.write_line(line)

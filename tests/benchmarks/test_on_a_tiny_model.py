@@ -19,6 +19,7 @@ from benchmarks import inference, length, limits, loss, prompt, rollouts, step, 
 from tiny_task import ColorTask, save_tiny_model
 from trimpi.errors import RunError
 
+pytestmark = pytest.mark.slow
 REPEATS = {"repeats": 1}
 
 

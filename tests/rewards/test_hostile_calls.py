@@ -95,7 +95,7 @@ def test_hostile_completions_score_in_range_and_in_time(completion: str) -> None
     check(completion)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @given(completion=completions)
 @settings(max_examples=10_000, **anything)
 def test_ten_thousand_hostile_completions_score_in_range_and_in_time(completion: str) -> None:

@@ -13,6 +13,7 @@ from trimpi.prefix import training
 from trimpi.recipe import GrpoConfig, LoraConfig, StageConfig, VmCptConfig
 
 # At this rate a gradient that is zero but for rounding moves a weight by less than 1e-5, and any other by about 1e-4.
+pytestmark = pytest.mark.slow
 GENTLE: dict[str, Any] = {"learning_rate": 1e-4, "checkpoint_every_steps": None}
 STEPS: dict[str, StageConfig] = {
     "vm_cpt": VmCptConfig(**GENTLE, batch_size=6, epochs=1.0),

@@ -24,6 +24,7 @@ from stages.stage_runs import (
 from trimpi.recipe import GrpoConfig, LoraConfig, StageConfig
 from trimpi.stages import run_stage
 
+pytestmark = pytest.mark.slow
 STAGES = {
     "vm_cpt": VM_CPT,
     "direct_sft": DIRECT_SFT,

@@ -23,6 +23,7 @@ from trimpi.run.processes import SingleProcess
 from trimpi.serving.source import find_model
 from trimpi.update.versions import VersionHistory
 
+pytestmark = pytest.mark.slow
 RECIPE = """
 name: desk
 model: {{path: {model}}}
@@ -258,7 +259,7 @@ def test_of_several_processes_the_main_one_alone_writes(
     assert not (run / "versions").exists() and not (run / "versions.json").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_processes_update_together(run: Path, new_policy: Path) -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "trimpi"]
     files = ["--train", str(new_policy / "train-v2.jsonl"), "--test", str(new_policy / "test-v2.jsonl")]

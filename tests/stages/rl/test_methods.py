@@ -37,6 +37,7 @@ from trimpi.recipe import (
 from trimpi.stages import run_stage
 from trimpi.types import Completion, Example, Score
 
+pytestmark = pytest.mark.slow
 METHODS: dict[str, dict[str, Any]] = {
     "grpo as published": {"algorithm": GrpoConfig(epsilon_high=0.2, loss_type="grpo", beta=0.04)},
     "grpo with a dual clip": {"algorithm": GrpoConfig(dual_clip=3.0, kl_ratio=True, num_iterations=2)},
