@@ -27,7 +27,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "trimpi needs Python 3.11 or newer; '$(PYTHON)' is not (`$(PYTHON) --version 2>&1`). Name another: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-compile -e ".[dev]"
+	@# What pip would do on one core; files that are no module of this Python stay as they are.
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
 	@touch $@
 
 quickstart: $(INSTALLED)  ## Internalize two small policies on this machine and write a report
