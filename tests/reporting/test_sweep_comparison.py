@@ -9,6 +9,7 @@ import pytest
 from reporting.fake_sweep import add_job, build_fake_sweep
 from trimpi.errors import RunError
 from trimpi.reporting.bootstrap import bootstrap_interval
+from trimpi.reporting.paired import difference_interval
 from trimpi.reporting.sweep_comparison import MethodResult, SweepComparison, compare_sweeps
 from trimpi.reporting.sweep_page import UNTIMED, learning_figures, write_sweep_page
 from trimpi.reporting.sweep_runs import read_sweep
@@ -52,7 +53,17 @@ def test_runs_that_differ_in_seed_alone_are_one_row_by_hand(folder: Path) -> Non
     assert result(comparison, "poro", "layers 3").accuracy == replace(
         accuracy, mean=0.75, t=None, bootstrap=(0.375, 1.0)
     )
-    assert result(comparison, "sft", "layers 4").accuracy.bootstrap is None
+
+
+def test_a_single_seed_has_the_interval_of_its_requests_by_hand(folder: Path) -> None:
+    comparison = compare_sweeps([folder])
+    sft, poro = (result(comparison, method, "layers 4") for method in ("sft", "poro"))
+    # Two of four are right, and each model alone got two of them.
+    assert (sft.accuracy.bootstrap, sft.accuracy.t) == (None, None)
+    assert result_cells(sft)[4:6] == ["15.0–85.0", "–"]
+    assert poro.versus is not None
+    assert poro.versus.difference.of_requests == difference_interval(2, 2, 4)
+    assert result(comparison, "sft", "layers 3").accuracy.of_requests is None
 
 
 def test_costs_are_means_of_a_run(folder: Path) -> None:

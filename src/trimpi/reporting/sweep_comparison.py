@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from trimpi.errors import RunError
 from trimpi.evaluation.results import ExampleRecord
-from trimpi.interval import mcnemar
+from trimpi.interval import mcnemar, wilson_interval
 from trimpi.recipe.strict import describe_unknown
 from trimpi.reporting.bootstrap import bootstrap_interval
-from trimpi.reporting.paired import PairedDifference, paired_difference, question
+from trimpi.reporting.paired import PairedDifference, difference_interval, paired_difference, question
 from trimpi.reporting.sweep_runs import CurvePoint, SweepRun, SweepRuns, read_sweeps
 from trimpi.reporting.t_interval import t_interval, t_test
 
@@ -21,11 +21,15 @@ Bounds = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A mean over seeds with both its 95 % intervals; None where one seed, or seeds without a spread, give none."""
+    """A mean over seeds with both its 95 % intervals; None where one seed, or seeds without a spread, give none.
+
+    `of_requests` is the interval of a single seed, from its requests alone; None for several.
+    """
 
     mean: float
     bootstrap: Bounds
     t: Bounds
+    of_requests: Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +170,21 @@ def _right(records: Sequence[ExampleRecord]) -> Answers:
     return {question(record): float(record.outcome == "correct") for record in records}
 
 
-def _estimate(answers: Sequence[Answers], *, within: tuple[float, float] = (0.0, 1.0)) -> Estimate:
+def _accuracy_interval(answers: Answers) -> tuple[float, float]:
+    return wilson_interval(round(sum(answers.values())), len(answers))
+
+
+def _difference_interval(differences: Answers) -> tuple[float, float]:
+    signs = list(differences.values())
+    return difference_interval(signs.count(-1.0), signs.count(1.0), len(signs))
+
+
+def _estimate(
+    answers: Sequence[Answers],
+    *,
+    within: tuple[float, float] = (0.0, 1.0),
+    of_one: Callable[[Answers], tuple[float, float]] = _accuracy_interval,
+) -> Estimate:
     """Seeds that were asked the same questions have them in one order."""
     crossed = len({frozenset(row) for row in answers}) == 1
     order = sorted(answers[0])
@@ -176,6 +194,7 @@ def _estimate(answers: Sequence[Answers], *, within: tuple[float, float] = (0.0,
         mean=fmean(means),
         bootstrap=bootstrap_interval(values, crossed=crossed),
         t=t_interval(means, within=within),
+        of_requests=of_one(answers[0]) if len(answers) == 1 else None,
     )
 
 
@@ -198,7 +217,7 @@ def _versus(runs: Sequence[SweepRun], baseline: Sequence[SweepRun]) -> Versus | 
     only_baseline = sum(pair.only_first for _, pair in per_seed)
     only_method = sum(pair.only_second for _, pair in per_seed)
     return Versus(
-        difference=_estimate(differences, within=(-1.0, 1.0)),
+        difference=_estimate(differences, within=(-1.0, 1.0), of_one=_difference_interval),
         only_baseline=only_baseline,
         only_method=only_method,
         p_items=mcnemar(only_baseline, only_method),

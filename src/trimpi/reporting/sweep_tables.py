@@ -31,7 +31,8 @@ LEGEND = (
     "run that has it",
     "bootstrap: 95% interval from drawing seeds again, and requests within them; t: Student's 95% interval of the "
     "seeds' means. Go by t with few seeds: a bootstrap of three draws from three values and is too narrow (from the "
-    "spread of seeds alone 0.4 of t's width with three seeds, 0.8 with ten)",
+    "spread of seeds alone 0.4 of t's width with three seeds, 0.8 with ten). A single seed has the interval of its "
+    "requests alone under bootstrap: Wilson's, and Agresti and Min's of a difference",
 )
 PAIRED_LEGEND = (
     "the same requests with the same seed, the method's accuracy minus the baseline's; right alone: the requests that "
@@ -96,7 +97,7 @@ def _p(p: float) -> str:
 
 
 def _intervals(estimate: Estimate, words: Callable[[tuple[float, float]], str]) -> list[str]:
-    bounds: Sequence[Bounds] = (estimate.bootstrap, estimate.t)
+    bounds: Sequence[Bounds] = (estimate.of_requests or estimate.bootstrap, estimate.t)
     return [MISSING if pair is None else words(pair) for pair in bounds]
 
 
