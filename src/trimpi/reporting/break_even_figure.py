@@ -60,7 +60,7 @@ def break_even_figure(run: RunRecord) -> PageFigure | None:
         for axes, (axis, curves) in zip(all_axes, panels, strict=True):
             _draw(axes, axis, curves)
         if len(panels[0][1]) > 1:
-            legend_above(figure, all_axes[0])
+            legend_above(figure, all_axes[0], columns=2)
         return PageFigure(
             title="When training has paid",
             caption="Under the recipe's assumed prices, which are nobody's offer: requests until the saved tokens have "

@@ -70,7 +70,8 @@ def label_steps(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
 
 
-def legend_above(figure: Figure, axes: Axes) -> None:
+def legend_above(figure: Figure, axes: Axes, *, columns: int = 4) -> None:
+    """As many `columns` of labels as the figure has room for."""
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, handlelength=1.7, columnspacing=1.3
+        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns, handlelength=1.7, columnspacing=1.3
     )
