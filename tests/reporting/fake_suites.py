@@ -78,7 +78,7 @@ def branching_details(generator: random.Random, n: int) -> dict[str, Any]:
 
 
 def break_even() -> dict[str, Any]:
-    """By the token, 90 µUSD a request pay for 1 USD of training; never on a machine of one's own without batches."""
+    """Training cost 1 USD. By the token a request saves 180 µUSD; alone on a machine of one's own it saves nothing."""
     slow = make_cost(prefill_seconds=0.6)
     stages = [StageCost(name="01-cot_sft", hours=0.5, flops=None), StageCost(name="02-rl", hours=None, flops=None)]
     return break_even_report(BreakEvenConfig(cache_hit_rate=0.0), make_efficiency(policy_free=slow), stages)

@@ -6,10 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from matplotlib.ticker import PercentFormatter
-
 from trimpi.evaluation.results import SuiteResult
-from trimpi.reporting.drawing import PageFigure, legend_above
+from trimpi.reporting.drawing import PageFigure, draw_intervals, label_shares, legend_above
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.svg import AWARE, FREE, MUTED, canvas, to_svg
 
@@ -39,23 +37,11 @@ def complexity_figure(runs: Sequence[RunRecord]) -> PageFigure | None:
                 if (found := [result for run in by_layers[layers] if (result := _results(run)[place]) is not None])
             ]
             if points:
-                x, y, low, high = zip(*points, strict=True)
-                spread = [[a - b for a, b in zip(y, low, strict=True)], [b - a for a, b in zip(y, high, strict=True)]]
-                axes.errorbar(
-                    x,
-                    y,
-                    yerr=spread,
-                    color=color,
-                    marker=marker,
-                    linestyle=line,
-                    label=label,
-                    capsize=3.5,
-                    markersize=6,
-                )
+                style = {"color": color, "marker": marker, "linestyle": line, "capsize": 3.5, "markersize": 6}
+                draw_intervals(axes, points, label=label, **style)
         axes.set_xticks(sorted(by_layers))
         axes.set_xlabel("layers of the policy's decision tree (N)")
-        axes.set_ylim(-0.02, 1.04)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+        label_shares(axes)
         legend_above(figure, axes)
         return PageFigure(
             title="Accuracy by complexity",

@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from trimpi.reporting.run_directory import Stage
 
@@ -68,6 +68,20 @@ def draw_curve(
 def label_steps(axes: Axes) -> None:
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+
+
+def draw_intervals(axes: Axes, points: Iterable[tuple[float, float, float, float]], **style: Any) -> None:
+    """A curve through (x, y, low, high) points, each with its interval."""
+    x, y, low, high = zip(*points, strict=True)
+    below = [value - bound for value, bound in zip(y, low, strict=True)]
+    above = [bound - value for value, bound in zip(y, high, strict=True)]
+    axes.errorbar(x, y, yerr=[below, above], **style)
+
+
+def label_shares(axes: Axes) -> None:
+    """For values in [0, 1], as percentages."""
+    axes.set_ylim(-0.02, 1.04)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
 
 
 def legend_above(figure: Figure, axes: Axes, *, columns: int = 4) -> None:

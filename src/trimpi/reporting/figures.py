@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from trimpi.evaluation.efficiency_result import within_noise
 from trimpi.evaluation.results import SuiteResult
 from trimpi.reporting.branching_figure import branching_figure
 from trimpi.reporting.break_even_figure import break_even_figure
-from trimpi.reporting.drawing import PageFigure, curve, draw_curve, is_rl, label_steps, legend_above
+from trimpi.reporting.drawing import PageFigure, curve, draw_curve, is_rl, label_shares, label_steps, legend_above
 from trimpi.reporting.learning_curves import learning_figures
 from trimpi.reporting.override_figure import override_figure
 from trimpi.reporting.run_directory import RunRecord
@@ -63,8 +62,7 @@ def accuracy_figure(run: RunRecord) -> PageFigure | None:
             _draw_accuracy(axes, results, label=label, color=color, marker=marker, line=line, offset=offset)
         axes.set_xticks(range(len(run.evaluations)), [found.label for found in run.evaluations])
         axes.set_xlim(-0.4, len(run.evaluations) - 0.6)
-        axes.set_ylim(-0.02, 1.04)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+        label_shares(axes)
         legend_above(figure, axes)
         return PageFigure(
             title="Accuracy by stage",

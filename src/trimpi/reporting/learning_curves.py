@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from trimpi.recipe import BASE, CURRENT, INPUT
-from trimpi.reporting.drawing import PageFigure, Points, curve, draw_curve, is_rl, label_steps
+from trimpi.reporting.drawing import PageFigure, Points, curve, draw_curve, is_rl, label_shares, label_steps
 from trimpi.reporting.run_directory import RunRecord, Stage
 from trimpi.reporting.svg import AWARE, BAD, FREE, GOOD, MUTED, TOTAL, canvas, to_svg
 from trimpi.reporting.wording import stage_label
@@ -185,5 +184,4 @@ def _draw(axes: Axes, panel: Panel, points: Sequence[tuple[float, float]]) -> No
     axes.set_title(panel.title)
     label_steps(axes)
     if panel.share:
-        axes.set_ylim(-0.02, 1.04)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+        label_shares(axes)

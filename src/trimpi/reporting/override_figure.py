@@ -7,11 +7,10 @@ from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from trimpi.evaluation.override import OLD_ANSWER
 from trimpi.interval import wilson_interval
-from trimpi.reporting.drawing import PageFigure, legend_above
+from trimpi.reporting.drawing import PageFigure, draw_intervals, label_shares, legend_above
 from trimpi.reporting.run_directory import RunRecord
 from trimpi.reporting.svg import BAD, FREE, MUTED, canvas, to_svg
 
@@ -58,18 +57,11 @@ def _draw(axes: Axes, edits: Edits, kind: str, *, key: str, label: str, style: t
     color, marker, line, offset = style
     points = [(place + offset, counts[kind][key], counts[kind]["n"]) for place, counts in enumerate(edits.values())]
     asked = [(place, number / n, *wilson_interval(number, n)) for place, number, n in points if n]
-    if not asked:
-        return
-    places, shares, low, high = zip(*asked, strict=True)
-    below = [share - bound for share, bound in zip(shares, low, strict=True)]
-    above = [bound - share for share, bound in zip(shares, high, strict=True)]
-    axes.errorbar(
-        places, shares, yerr=[below, above], color=color, marker=marker, linestyle=line, label=label, capsize=3
-    )
+    if asked:
+        draw_intervals(axes, asked, color=color, marker=marker, linestyle=line, label=label, capsize=3)
 
 
 def _name_edits(axes: Axes, edits: Edits) -> None:
     axes.set_xticks(range(len(edits)), [fill(name, width=12)[:LONGEST_NAME] for name in edits], fontsize=9)
     axes.set_xlim(-0.4, len(edits) - 0.6)
-    axes.set_ylim(-0.02, 1.04)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol="%"))
+    label_shares(axes)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from trimpi.errors import RunError
 from trimpi.evaluation.results import ExampleRecord
-from trimpi.interval import mcnemar, wilson_interval
+from trimpi.interval import mcnemar
 from trimpi.recipe.strict import describe_unknown
 from trimpi.reporting.bootstrap import bootstrap_interval
-from trimpi.reporting.paired import PairedDifference, difference_interval, paired_difference, question
+from trimpi.reporting.paired import PairedDifference, paired_difference, question
 from trimpi.reporting.sweep_runs import CurvePoint, SweepRun, SweepRuns, read_sweeps
 from trimpi.reporting.t_interval import t_interval, t_test
 
@@ -145,15 +145,14 @@ def _together(method: str, results: Sequence[MethodResult]) -> Together | None:
 
 
 def _result(runs: Sequence[SweepRun], baseline: Sequence[SweepRun]) -> MethodResult:
-    accuracy = [_right(run.final.records("accuracy")) for run in runs]
-    in_context = [right for run in runs if (right := _right(run.final.records("in_context")))]
+    accuracy, in_context = ([_right(run.final.records(suite)) for run in runs] for suite in ("accuracy", "in_context"))
     return MethodResult(
         point=runs[0].point,
         method=runs[0].method,
         seeds=[run.seed for run in runs],
         n=sum(map(len, accuracy)),
-        accuracy=_estimate(accuracy),
-        in_context=_estimate(in_context) if len(in_context) == len(runs) else None,
+        accuracy=_estimate(accuracy, _intervals(runs, "accuracy")),
+        in_context=_estimate(in_context, _intervals(runs, "in_context")) if all(in_context) else None,
         rollouts=fmean(run.rollouts for run in runs),
         rl_seconds=_mean([run.rl_seconds for run in runs]),
         training_seconds=_mean([run.training_seconds for run in runs]),
@@ -170,22 +169,17 @@ def _right(records: Sequence[ExampleRecord]) -> Answers:
     return {question(record): float(record.outcome == "correct") for record in records}
 
 
-def _accuracy_interval(answers: Answers) -> tuple[float, float]:
-    return wilson_interval(round(sum(answers.values())), len(answers))
-
-
-def _difference_interval(differences: Answers) -> tuple[float, float]:
-    signs = list(differences.values())
-    return difference_interval(signs.count(-1.0), signs.count(1.0), len(signs))
+def _intervals(runs: Sequence[SweepRun], suite: str) -> list[tuple[float, float]]:
+    return [run.final.suites[suite].interval for run in runs]
 
 
 def _estimate(
     answers: Sequence[Answers],
+    intervals: Sequence[tuple[float, float]],
     *,
     within: tuple[float, float] = (0.0, 1.0),
-    of_one: Callable[[Answers], tuple[float, float]] = _accuracy_interval,
 ) -> Estimate:
-    """Seeds that were asked the same questions have them in one order."""
+    """Seeds that were asked the same questions have them in one order; `intervals` are each seed's own."""
     crossed = len({frozenset(row) for row in answers}) == 1
     order = sorted(answers[0])
     values = [[row[key] for key in order] if crossed else list(row.values()) for row in answers]
@@ -194,7 +188,7 @@ def _estimate(
         mean=fmean(means),
         bootstrap=bootstrap_interval(values, crossed=crossed),
         t=t_interval(means, within=within),
-        of_requests=of_one(answers[0]) if len(answers) == 1 else None,
+        of_requests=intervals[0] if len(intervals) == 1 else None,
     )
 
 
@@ -217,7 +211,7 @@ def _versus(runs: Sequence[SweepRun], baseline: Sequence[SweepRun]) -> Versus | 
     only_baseline = sum(pair.only_first for _, pair in per_seed)
     only_method = sum(pair.only_second for _, pair in per_seed)
     return Versus(
-        difference=_estimate(differences, within=(-1.0, 1.0), of_one=_difference_interval),
+        difference=_estimate(differences, [pair.interval for _, pair in per_seed], within=(-1.0, 1.0)),
         only_baseline=only_baseline,
         only_method=only_method,
         p_items=mcnemar(only_baseline, only_method),
